@@ -1,0 +1,1 @@
+"""The tests of tlsportal; one package per room, see tests/plan."""
