@@ -1,0 +1,1 @@
+"""Each file is one word after manage.py."""

@@ -1,0 +1,52 @@
+"""The Celery app and the whole beat schedule: the only list of what runs when.
+
+A task carries no payload: its name means "drain this queue of rows". What is due is a query on rows, so a lost
+message costs one tick and a doubled one does no harm. Two queues with a worker each:
+
+    probe      connects to partners' mail servers; may take long
+    control    releases, alerts and "probe now": never waits behind a probe
+"""
+
+import os
+from typing import Any
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tlsportal.settings")
+
+PROBE_QUEUE = "probe"
+CONTROL_QUEUE = "control"
+PUBLISH_TIMEOUT_SECONDS = 0.2  # a saved form must not wait for a dead broker
+
+
+def tick(task: str, *, every: float, queue: str) -> dict[str, Any]:
+    """Return the beat entry that wakes *task* each *every* seconds; an unread wake-up is void at the next one."""
+    return {"task": task, "schedule": every, "options": {"queue": queue, "expires": every}}
+
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+
+app = Celery("tlsportal")
+app.conf.update(
+    broker_url=settings.BROKER_URL,
+    broker_transport_options={
+        "socket_timeout": PUBLISH_TIMEOUT_SECONDS,
+        "socket_connect_timeout": PUBLISH_TIMEOUT_SECONDS,
+    },
+    broker_connection_retry_on_startup=True,
+    task_publish_retry=False,
+    task_ignore_result=True,
+    task_acks_late=False,  # a task that crashes its process is not redelivered for ever: the row knows what is due
+    task_serializer="json",
+    accept_content=["json"],
+    task_default_queue=CONTROL_QUEUE,
+    task_create_missing_queues=True,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    enable_utc=True,
+    timezone="UTC",
+    beat_schedule=BEAT_SCHEDULE,
+)
+app.autodiscover_tasks(["partners"], related_name="tasks")
