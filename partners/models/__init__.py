@@ -1,5 +1,42 @@
 """What is kept: the rows of the portal."""
 
 from partners.models.accounts import User
+from partners.models.audit import AuditEntry
+from partners.models.estate import Channel, Contact, Membership, Nexthop, Partner, PrivateAuthority
+from partners.models.facts import Address, DnsSighting, Endpoint, Observation, Sighting
+from partners.models.invitations import Invitation
+from partners.models.pins import Certificate, Pin
+from partners.models.relays import Relay, RelayGroup, RelayToken
+from partners.models.releases import Approval, Artefact, Candidate, CandidateMap, Change, Head, Release
+from partners.models.states import ComplianceInterval, VerdictRow
 
-__all__ = ["User"]
+__all__ = [
+    "Address",
+    "Approval",
+    "Artefact",
+    "AuditEntry",
+    "Candidate",
+    "CandidateMap",
+    "Certificate",
+    "Change",
+    "Channel",
+    "ComplianceInterval",
+    "Contact",
+    "DnsSighting",
+    "Endpoint",
+    "Head",
+    "Invitation",
+    "Membership",
+    "Nexthop",
+    "Observation",
+    "Partner",
+    "Pin",
+    "PrivateAuthority",
+    "Relay",
+    "RelayGroup",
+    "RelayToken",
+    "Release",
+    "Sighting",
+    "User",
+    "VerdictRow",
+]

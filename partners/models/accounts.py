@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 
@@ -37,4 +38,29 @@ class User(AbstractUser):
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
+    class Role(models.TextChoices):
+        """The groups of the house; partners have no group but a Membership."""
+
+        EDITOR = "editor", _("editor")
+        APPROVER = "approver", _("approver")
+        PARTNER = "partner", _("partner")
+        MANAGEMENT = "management", _("management")
+
     objects = UserManager()  # type: ignore[assignment,misc]  # replaces AbstractUser's, as Django documents
+
+    @cached_property
+    def roles(self) -> frozenset[str]:
+        """Names of the groups of this account; read once per request."""
+        return frozenset(self.groups.values_list("name", flat=True))
+
+    @property
+    def is_mail_team(self) -> bool:
+        """Whether this person edits or approves."""
+        return bool(self.roles & {self.Role.EDITOR.value, self.Role.APPROVER.value})
+
+    @property
+    def sees_everything(self) -> bool:
+        """Whether this person may read all partners: mail team and management, never a partner's account."""
+        return self.Role.PARTNER.value not in self.roles and bool(
+            self.roles & {self.Role.EDITOR.value, self.Role.APPROVER.value, self.Role.MANAGEMENT.value}
+        )

@@ -1,0 +1,156 @@
+"""Partners, their channels and the people on their side."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from partners.core.levels import Protection, SecurityLevel
+
+__all__ = ["Channel", "Contact", "Membership", "Nexthop", "Partner", "PrivateAuthority"]
+
+_LEVELS = [(level.value, level.value) for level in SecurityLevel]
+_PROTECTIONS = [(protection.value, protection.value) for protection in Protection]
+
+
+class PartnerQuerySet(models.QuerySet["Partner"]):
+    """Partners, narrowed to what a person may see."""
+
+    def visible_to(self, user: "models.Model") -> "PartnerQuerySet":
+        """Return all partners for the house's own people, else those the person is a member of.
+
+        Deny by default: an account without a role and without a membership sees none.
+        """
+        if getattr(user, "sees_everything", False):
+            return self
+        return self.filter(memberships__user_id=user.pk, memberships__ended_at__isnull=True).distinct()
+
+
+class Partner(models.Model):
+    """A company we exchange mail with."""
+
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    tags = models.CharField(_("tags"), max_length=200, blank=True)
+    notes = models.TextField(_("notes"), blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    version = models.PositiveIntegerField(default=1)
+
+    objects = PartnerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Channel(models.Model):
+    """The agreement about mail to one partner and the entry that keeps it; covers one or more nexthop keys.
+
+    The fields of the entry are postconf(5)'s names: level, match, tafile (through authorities), protocols, ciphers,
+    exclude, servername. agreed, basis, review_on and owner are the agreement.
+    """
+
+    partner = models.ForeignKey(Partner, models.PROTECT, related_name="channels")
+    agreed = models.CharField(_("agreed protection"), max_length=16, choices=_PROTECTIONS)
+    basis = models.CharField(_("basis of the agreement"), max_length=300, blank=True)
+    review_on = models.DateField(_("next review"), null=True, blank=True)
+    level = models.CharField(_("level"), max_length=16, choices=_LEVELS)
+    match = models.TextField(_("match"), blank=True, help_text=_("One name a line; pins are kept apart."))
+    protocols = models.CharField(_("protocols"), max_length=100, blank=True)
+    ciphers = models.CharField(_("ciphers"), max_length=20, blank=True)
+    exclude = models.CharField(_("exclude"), max_length=200, blank=True)
+    servername = models.CharField(_("servername"), max_length=255, blank=True)
+    comment = models.TextField(_("comment in the map"), blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+    lowered_until = models.DateTimeField(null=True, blank=True)
+    lowered_reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                name="channel_level_known", condition=Q(level__in=[level.value for level in SecurityLevel])
+            ),
+            models.CheckConstraint(
+                name="channel_agreed_known", condition=Q(agreed__in=[protection.value for protection in Protection])
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"channel {self.pk}"
+
+
+class Nexthop(models.Model):
+    """A policy map key of a channel, exactly as Postfix looks it up, and when it is to be looked up again.
+
+    due_at is the work: whoever claims the row sets lease_token and lease_until; a record without that token is dropped.
+    """
+
+    channel = models.ForeignKey(Channel, models.PROTECT, related_name="nexthops")
+    key = models.CharField(_("nexthop"), max_length=300, unique=True)
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    asked_by = models.CharField(max_length=16, blank=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    crashes = models.PositiveSmallIntegerField(default=0)
+    set_aside_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("key",)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class PrivateAuthority(models.Model):
+    """A partner's own CA, trusted for that channel only (tafile=), never in the global CA set."""
+
+    channel = models.ForeignKey(Channel, models.PROTECT, related_name="authorities")
+    pem = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    subject = models.CharField(max_length=300)
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    added_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(name="authority_once", fields=["channel", "sha256"]),)
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class Contact(models.Model):
+    """A person on the partner's side whom we write to; not necessarily one who signs in."""
+
+    partner = models.ForeignKey(Partner, models.PROTECT, related_name="contacts")
+    name = models.CharField(max_length=200)
+    email = models.EmailField()
+    phone = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(name="contact_once", fields=["partner", "email"]),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A person of the partner who signs in and sees this partner's own channels."""
+
+    partner = models.ForeignKey(Partner, models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="memberships")
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    since = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(name="membership_once", fields=["partner", "user"]),
+            models.CheckConstraint(name="membership_not_by_self", condition=~Q(user=models.F("invited_by"))),
+        )
+
+    def __str__(self) -> str:
+        return f"membership {self.pk}"

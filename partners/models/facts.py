@@ -1,0 +1,91 @@
+"""What the probe saw: facts are rows that never change; a sighting says since when and until when."""
+
+from django.db import models
+
+from partners.models.estate import Nexthop
+
+__all__ = ["Address", "DnsSighting", "Endpoint", "Observation", "Sighting"]
+
+
+class Address(models.Model):
+    """A remote address: the row that is claimed, leased and rate-limited, so that no two probes meet there."""
+
+    address = models.GenericIPAddressField(unique=True)
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    crashes = models.PositiveSmallIntegerField(default=0)
+    set_aside_at = models.DateTimeField(null=True, blank=True)
+    backed_off_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+
+class Endpoint(models.Model):
+    """An address with port and TLS profile; nexthops that share it share one handshake a cycle."""
+
+    address = models.ForeignKey(Address, models.PROTECT, related_name="endpoints")
+    port = models.PositiveIntegerField()
+    profile = models.JSONField(default=dict)
+    profile_key = models.CharField(max_length=64)
+    nexthops = models.ManyToManyField(Nexthop, related_name="endpoints")
+    tried_at = models.DateTimeField(null=True, blank=True)
+    not_measured = models.CharField(max_length=32, blank=True)
+    not_measured_detail = models.CharField(max_length=512, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(name="endpoint_once", fields=["address", "port", "profile_key"]),)
+
+    def __str__(self) -> str:
+        return f"{self.address_id}:{self.port}"
+
+
+class Observation(models.Model):
+    """Immutable facts, kept once; facts_key is the SHA-256 of what judge() reads and nothing else."""
+
+    facts_key = models.CharField(max_length=64, unique=True)
+    facts = models.JSONField()
+
+    def __str__(self) -> str:
+        return self.facts_key
+
+
+class Sighting(models.Model):
+    """An observation at an endpoint from first_seen to last_seen; the newest one is the current one."""
+
+    endpoint = models.ForeignKey(Endpoint, models.CASCADE, related_name="sightings")
+    observation = models.ForeignKey(Observation, models.PROTECT, related_name="sightings")
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField(db_index=True)
+    times = models.PositiveIntegerField(default=1)
+    current = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(name="sighting_one_current", fields=["endpoint"], condition=models.Q(current=True)),
+        )
+
+    def __str__(self) -> str:
+        return f"sighting {self.pk}"
+
+
+class DnsSighting(models.Model):
+    """What the DNS said of a nexthop from first_seen to last_seen."""
+
+    nexthop = models.ForeignKey(Nexthop, models.CASCADE, related_name="dns_sightings")
+    observation = models.ForeignKey(Observation, models.PROTECT, related_name="dns_sightings")
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    times = models.PositiveIntegerField(default=1)
+    current = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                name="dns_sighting_one_current", fields=["nexthop"], condition=models.Q(current=True)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"dns sighting {self.pk}"

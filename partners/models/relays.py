@@ -1,0 +1,56 @@
+"""Our Postfix hosts, in groups that share one map."""
+
+from django.db import models
+
+__all__ = ["Relay", "RelayGroup", "RelayToken"]
+
+
+class RelayGroup(models.Model):
+    """Relays that share digest algorithm, oldest Postfix and OpenSSL, map type, CA set and defaults.
+
+    main_cf: parameters that change the outcome, by their postconf(5) names. ca_pem: the named public CAs.
+    """
+
+    name = models.SlugField(max_length=60, unique=True)
+    postfix = models.CharField(max_length=20, default="3.7.11")
+    openssl = models.CharField(max_length=20, default="3.0.19")
+    map_type = models.CharField(max_length=16, default="hash")
+    tafile_directory = models.CharField(max_length=200, default="/etc/postfix/tlsportal")
+    main_cf = models.JSONField(default=dict, blank=True)
+    ca_pem = models.TextField(blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Relay(models.Model):
+    """One of our Postfix hosts. active_release: the number it last reported; None until it reports."""
+
+    group = models.ForeignKey(RelayGroup, models.PROTECT, related_name="relays")
+    name = models.CharField(max_length=253, unique=True)
+    active_release = models.PositiveIntegerField(null=True, blank=True)
+    reported_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RelayToken(models.Model):
+    """What a relay shows to fetch its group's map and nothing else; only the SHA-256 of the secret is kept."""
+
+    group = models.ForeignKey(RelayGroup, models.PROTECT, related_name="tokens")
+    prefix = models.CharField(max_length=12, unique=True)
+    sha256 = models.CharField(max_length=64)
+    made_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.prefix

@@ -1,0 +1,56 @@
+"""What the facts mean: verdicts per nexthop and relay group, and compliance over time."""
+
+from django.db import models
+from django.db.models import Q
+
+from partners.models.estate import Channel, Nexthop
+from partners.models.relays import RelayGroup
+
+__all__ = ["ComplianceInterval", "VerdictRow"]
+
+
+class VerdictRow(models.Model):
+    """The current verdict for a nexthop on a relay group, as judged against the entry active there."""
+
+    nexthop = models.ForeignKey(Nexthop, models.CASCADE, related_name="verdicts")
+    group = models.ForeignKey(RelayGroup, models.CASCADE, related_name="verdicts")
+    delivery = models.CharField(max_length=12)
+    tls_status = models.CharField(max_length=12)
+    dsn = models.CharField(max_length=12)
+    reasons = models.JSONField(default=list)
+    hosts = models.JSONField(default=list)
+    judged_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(name="verdict_once", fields=["nexthop", "group"]),)
+
+    def __str__(self) -> str:
+        return self.delivery
+
+
+class ComplianceInterval(models.Model):
+    """A state of a channel from valid_from until valid_to; the open interval is the state now."""
+
+    class State(models.TextChoices):
+        COMPLIANT = "compliant"
+        VIOLATED = "violated"
+        WEAKER = "weaker"
+        ROLLING = "rolling"
+        PENDING = "pending"
+        UNKNOWN = "unknown"
+
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="intervals")
+    state = models.CharField(max_length=12, choices=State.choices)
+    cause = models.CharField(max_length=300, blank=True)
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField(null=True, blank=True)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-valid_from",)
+        constraints = (
+            models.UniqueConstraint(name="compliance_one_open", fields=["channel"], condition=Q(valid_to__isnull=True)),
+        )
+
+    def __str__(self) -> str:
+        return self.state
