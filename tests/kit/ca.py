@@ -45,8 +45,12 @@ KEY_USAGE = (
     "digital_signature content_commitment key_encipherment data_encipherment "
     "key_agreement key_cert_sign crl_sign encipher_only decipher_only"
 ).split()
-_HASHES = {"sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512, "sha1": hashes.SHA1, "md5": hashes.MD5}
-_WEAK = {"sha1", "md5"}  # cryptography refuses to sign certificates with these
+_HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+_WEAK: dict[str, hashes.HashAlgorithm] = {"sha1": hashes.SHA1(), "md5": hashes.MD5()}  # refused by CertificateBuilder
 _rsa_turn = itertools.count()
 
 
@@ -153,9 +157,9 @@ class Certificate:
         """Issue a certificate for the DNS *names* (bytes are taken as they are)."""
         return _build(names, self, oddities)
 
-    def intermediate(self, common_name: str = "Kit intermediate", **oddities: Unpack[Oddities]) -> "Certificate":
+    def intermediate(self, name: str = "Kit intermediate", /, **oddities: Unpack[Oddities]) -> "Certificate":
         """Issue a CA certificate under this one."""
-        return _build((), self, _ca_defaults(common_name) | oddities)
+        return _build((), self, {**_ca_defaults(name), **oddities})
 
     def write(self, directory: Path, stem: str = "peer") -> "Files":
         """Write certificate, chain, key and root below *directory*; the key is readable by its owner only."""
@@ -177,9 +181,9 @@ class Files:
     anchor: Path
 
 
-def root_ca(common_name: str = "Kit root", **oddities: Unpack[Oddities]) -> Certificate:
+def root_ca(name: str = "Kit root", /, **oddities: Unpack[Oddities]) -> Certificate:
     """Make a self-signed CA certificate."""
-    return _build((), None, _ca_defaults(common_name) | oddities)
+    return _build((), None, {**_ca_defaults(name), **oddities})
 
 
 def self_signed(*names: str | bytes, **oddities: Unpack[Oddities]) -> Certificate:
@@ -187,10 +191,10 @@ def self_signed(*names: str | bytes, **oddities: Unpack[Oddities]) -> Certificat
     return _build(names, None, oddities)
 
 
-def cross_signed(subject: Certificate, *, by: Certificate, **oddities: Unpack[Oddities]) -> Certificate:
+def cross_signed(subject: Certificate, /, *, by: Certificate, **oddities: Unpack[Oddities]) -> Certificate:
     """Certify name and key of the CA *subject* once more, *by* another CA."""
     defaults: Oddities = {"subject": subject.subject, "key": subject.key}
-    return _build((), by, _ca_defaults("") | defaults | oddities)
+    return _build((), by, {**_ca_defaults(""), **defaults, **oddities})
 
 
 def new_key(kind: str = "p256") -> PrivateKey:
@@ -272,14 +276,16 @@ def _extensions(
     if is_ca is not None:
         found.append((x509.BasicConstraints(is_ca, odd.get("path_length")), True))
     if san := _san(names, odd):
-        found.append((x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, san), odd.get("san_critical", False)))
+        names_extension = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, san)
+        found.append((names_extension, odd.get("san_critical", False)))
     if eku := odd.get("eku", ("server",)):
         oids = [EKU[word] if word in EKU else x509.ObjectIdentifier(word) for word in eku]
         found.append((x509.ExtendedKeyUsage(oids), False))
     if usage := odd.get("key_usage", ("digital_signature",)):
         found.append((x509.KeyUsage(**{word: word in usage for word in KEY_USAGE}), True))
     if "permitted" in odd or "excluded" in odd:
-        found.append((x509.NameConstraints(_constraints(odd.get("permitted")), _constraints(odd.get("excluded"))), True))
+        limits = x509.NameConstraints(_constraints(odd.get("permitted")), _constraints(odd.get("excluded")))
+        found.append((limits, True))
     if odd.get("key_ids", True):
         signer = (issuer.key if issuer else key).public_key()
         found.append((x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))
@@ -310,15 +316,15 @@ def _sign(builder: x509.CertificateBuilder, key: PrivateKey, digest: str) -> byt
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return builder.sign(key, None).public_bytes(serialization.Encoding.DER)
     if digest not in _WEAK:
-        return builder.sign(key, _HASHES[digest]()).public_bytes(serialization.Encoding.DER)
+        return builder.sign(key, _HASHES[digest]).public_bytes(serialization.Encoding.DER)
     draft = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
     is_rsa = isinstance(key, rsa.RSAPrivateKey)
     identifier = asn1.algorithm("rsa" if is_rsa else "ec", digest)
     tbs = asn1.with_algorithm(draft, identifier)
     if isinstance(key, rsa.RSAPrivateKey):
-        signature = key.sign(tbs, padding.PKCS1v15(), _HASHES[digest]())
+        signature = key.sign(tbs, padding.PKCS1v15(), _WEAK[digest])
     else:
-        signature = key.sign(tbs, ec.ECDSA(_HASHES[digest]()))
+        signature = key.sign(tbs, ec.ECDSA(_WEAK[digest]))
     return asn1.assemble(tbs, identifier, signature)
 
 

@@ -92,7 +92,7 @@ class TestOddities:
             pytest.param({"path_length": 0}, {}, "path length constraint exceeded", id="path-length"),
             pytest.param({"excluded": ["example.com"]}, {}, "excluded subtree violation", id="name-constraint"),
             pytest.param({}, {"broken_signature": True}, "certificate signature failure", id="signature"),
-            pytest.param({"ca": False}, {}, "invalid CA certificate", id="root-is-no-ca"),
+            pytest.param({"ca": False}, {}, "invalid ca certificate", id="root-is-no-ca"),
         ],
     )
     def test_openssl_names_the_oddity(self, root_odd: dict, leaf_odd: dict, complaint: str, tmp_path: Path):
@@ -100,7 +100,7 @@ class TestOddities:
         root = root_ca(**root_odd)
         leaf = root.intermediate().leaf("mx.example.com", **leaf_odd)
 
-        assert complaint in verify(leaf, root, tmp_path, "-purpose", "sslserver").lower().replace("invalid ca", "invalid CA")
+        assert complaint in verify(leaf, root, tmp_path, "-purpose", "sslserver").lower()
 
     def test_a_cross_signed_ca_verifies_both_ways(self, tmp_path: Path):
         """The same name and key under another root: the leaf verifies against either."""
