@@ -1,0 +1,1 @@
+"""What the actions write, and what they refuse."""
