@@ -1,0 +1,62 @@
+"""What a relay shows to fetch its group's map: made once, kept as a hash, compared in constant time."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from partners.actions import audit
+from partners.actions.access import demand_approver
+from partners.core.errors import StaleRefused
+from partners.models import RelayGroup, RelayToken, User
+
+__all__ = ["group_of_token", "make_relay_token", "revoke_relay_token"]
+
+_SHAPE = re.compile(r"tlsp_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+_NO_HASH = "0" * 64  # compared with where no token has that prefix, so that both answers take the same steps
+
+
+def make_relay_token(group: RelayGroup, *, by: User, now: datetime) -> str:
+    """Return a new token for *group*; it is shown this once and kept as SHA-256 alone."""
+    demand_approver(by)
+    prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    with transaction.atomic():
+        RelayToken.objects.create(group=group, prefix=prefix, sha256=_sha256(secret), made_at=now)
+        audit.record("relay-token.made", f"relay group {group}", by=by, now=now, detail={"prefix": prefix})
+    return f"tlsp_{prefix}_{secret}"
+
+
+def revoke_relay_token(token: RelayToken, *, by: User, now: datetime) -> None:
+    """End *token* at once; StaleRefused if it is ended already."""
+    demand_approver(by)
+    with transaction.atomic():
+        ended = RelayToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=now)
+        if not ended:
+            raise StaleRefused(f"relay token {token.prefix}", _("it is revoked already"))
+        audit.record(
+            "relay-token.revoked", f"relay group {token.group}", by=by, now=now, detail={"prefix": token.prefix}
+        )
+
+
+def group_of_token(secret: str, *, now: datetime) -> RelayGroup | None:
+    """Return the relay group that *secret* opens, None for any other text, and note the use.
+
+    The prefix finds the row; the secret part decides, by its hash and in constant time.
+    """
+    parts = _SHAPE.fullmatch(secret)
+    prefix, rest = parts.groups() if parts else ("", "")
+    token = RelayToken.objects.select_related("group").filter(prefix=prefix, revoked_at__isnull=True).first()
+    fits = hmac.compare_digest(_sha256(rest), token.sha256 if token else _NO_HASH)
+    if token is None or not fits:
+        return None
+    RelayToken.objects.filter(pk=token.pk).update(used_at=now)
+    return token.group
+
+
+def _sha256(text: str) -> str:
+    """Return the hash that is kept of a random secret (random, so that no salt is needed)."""
+    return hashlib.sha256(text.encode()).hexdigest()
