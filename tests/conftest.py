@@ -1,0 +1,28 @@
+"""What every test gets: a network of its own and the fixtures of tests/kit."""
+
+import pytest
+
+from tests.kit.fixtures import *  # noqa: F403
+from tests.kit.lab import lab as the_lab
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Enter the lab before any thread starts; under xdist the workers do, each for itself."""
+    config.addinivalue_line("markers", "lab: needs the private network of tests/kit/lab.py (root)")
+    spawns_workers = bool(getattr(config.option, "numprocesses", None)) and not hasattr(config, "workerinput")
+    if not spawns_workers:
+        the_lab.enter()
+
+
+def pytest_report_header() -> str:
+    """Say whether the tests have a network of their own."""
+    return f"lab: {the_lab.why_not or 'a private network, no way outside'}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests marked `lab` where there is none."""
+    if the_lab.is_entered:
+        return
+    for item in items:
+        if item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.skip(reason=the_lab.why_not))
