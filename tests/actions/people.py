@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from partners.actions.access import give_role
-from partners.models import Membership, Partner, User
+from partners.actions.drafts import row_snapshot
+from partners.models import Change, Channel, Membership, Nexthop, Partner, Pin, User
 
-__all__ = ["NOON", "approver", "editor", "member", "person"]
+__all__ = ["NOON", "approver", "channel", "editor", "member", "person", "proposed"]
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -33,3 +34,19 @@ def member(partner: Partner, *, invited_by: User, name: str = "pat") -> User:
     user = person(name, User.Role.PARTNER)
     Membership.objects.create(partner=partner, user=user, invited_by=invited_by, since=NOON - timedelta(days=1))
     return user
+
+
+def channel(partner: Partner, key: str, *, by: User, **fields: str) -> Channel:
+    """Return a new channel with its first Change, as add_partner leaves it."""
+    row = Channel.objects.create(partner=partner, **{"agreed": "pin", "level": "fingerprint", **fields})
+    Nexthop.objects.create(channel=row, key=key)
+    Change.objects.create(
+        channel=row, author=by, made_at=NOON - timedelta(hours=1), before=None, after=row_snapshot(row)
+    )
+    return row
+
+
+def proposed(channel: Channel, *, by: User, byte: int = 0xAB, at: datetime = NOON) -> Pin:
+    """Return a proposed pin of a bare SHA-256 fingerprint made of *byte*."""
+    digest = ":".join([f"{byte:02X}"] * 32)
+    return Pin.objects.create(channel=channel, of_key=False, digests={"sha256": digest}, proposed_by=by, proposed_at=at)
