@@ -3,6 +3,8 @@
     ca               session   a root CA                                    tests.kit.ca
     smtpd            function  makes STARTTLS peers, closes them            tests.kit.smtpd, tests.kit.script
     lab              session   addresses of the private network             tests.kit.lab
+    dns              function  zones, forgotten after the test              tests.kit.dns, tests.kit.zones
+    dns_server       session   the same for fixtures of wider scope
     redis_server     session   Redis on a unix socket                       tests.kit.redis
     postgres_server  session   PostgreSQL on a unix socket                  tests.kit.postgres
 
@@ -15,6 +17,7 @@ from typing import TypeVar
 import pytest
 
 from tests.kit.ca import Certificate, root_ca
+from tests.kit.dns import DnsServer
 from tests.kit.lab import Lab
 from tests.kit.lab import lab as the_lab
 from tests.kit.postgres import PostgresServer
@@ -52,6 +55,22 @@ def smtpd(smtpd_loop: Loop) -> Iterator[Smtpd]:
     """A factory of peers; they are closed after the test."""
     with Smtpd(smtpd_loop) as factory:
         yield factory
+
+
+@pytest.fixture(scope="session")
+def dns_server() -> Iterator[DnsServer]:
+    """Authority and resolver of the session."""
+    servers = DnsServer()
+    servers.start()
+    yield servers
+    servers.close()
+
+
+@pytest.fixture
+def dns(dns_server: DnsServer) -> Iterator[DnsServer]:
+    """Authority and resolver; zones and faults are forgotten after the test."""
+    yield dns_server
+    dns_server.reset()
 
 
 @pytest.fixture(scope="session")
