@@ -27,6 +27,7 @@ from partners.models import Contact, Invitation, Membership, Partner, User
 
 __all__ = [
     "LINK_LIFETIME",
+    "LINK_PATH",
     "Invited",
     "accept",
     "approve_invitation",
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 LINK_LIFETIME = timedelta(hours=72)
+LINK_PATH = "/invitations/{token}/"  # below the portal's address; the page mounts it
 _TOKEN_BYTES = 32
 
 
