@@ -1,0 +1,252 @@
+"""The chain of the peer's certificate, judged by OpenSSL as Postfix asks it to (levels verify and secure, "Trusted").
+
+Two kinds of anchors. CAfile: self-signed certificates only, dates of the root count. tafile: synthetic DANE, so that
+intermediates, the leaf and bare keys are anchors too, whose own dates do not count.
+Source: tls_set_ca_certificate_info(), tls_client_start(), tls_dane_load_trustfile(); OpenSSL's x509_vfy.c.
+"""
+
+import base64
+import binascii
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from OpenSSL import crypto
+from OpenSSL._util import lib as _openssl  # X509Store has no call for the purpose; the lock file pins the release
+
+from partners.core import der as asn1
+from partners.core.certificates import certificate_facts, spki_of
+from partners.core.errors import CertificateRefused
+from partners.core.reasons import Reason
+
+__all__ = ["NO_ANCHORS", "Anchors", "ChainResult", "verify"]
+
+_LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)
+_PARTIAL_CHAIN, _NO_CHECK_TIME = 0x80000, 0x200000  # X509_V_FLAG_* of x509_vfy.h
+_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s*\n([A-Za-z0-9+/=\s]*)-----END \1-----")
+_CERTIFICATE_LABELS = {b"CERTIFICATE", b"X509 CERTIFICATE"}
+_BELOW_LEVEL_1_BITS = {"RSA": 1024, "DSA": 1024, "EC": 160}  # 80 bits of security
+# Signatures below 80 bits of security: MD2, MD4, MD5 and SHA-1 (63 bits since OpenSSL 3).
+_WEAK_SIGNATURES = {
+    "1.2.840.113549.1.1.2",
+    "1.2.840.113549.1.1.3",
+    "1.2.840.113549.1.1.4",
+    "1.2.840.113549.1.1.5",
+    "1.2.840.10045.4.1",
+    "1.2.840.10040.4.3",
+    "1.3.14.3.2.29",
+}
+# X509_V_ERR_* -> reason; every other error is VALIDATION_FAILURE.
+_REASONS = {
+    2: Reason.CERTIFICATE_NOT_TRUSTED,
+    9: Reason.CERTIFICATE_NOT_YET_VALID,
+    10: Reason.CERTIFICATE_EXPIRED,
+    18: Reason.CERTIFICATE_SELF_SIGNED,
+    19: Reason.CERTIFICATE_NOT_TRUSTED,
+    20: Reason.CERTIFICATE_NOT_TRUSTED,
+    21: Reason.CERTIFICATE_NOT_TRUSTED,
+    22: Reason.CERTIFICATE_CHAIN_TOO_LONG,
+    24: Reason.CERTIFICATE_CA_INVALID,
+    25: Reason.CERTIFICATE_CA_INVALID,
+    26: Reason.CERTIFICATE_NOT_FOR_SERVERS,
+    27: Reason.CERTIFICATE_NOT_TRUSTED,
+    28: Reason.CERTIFICATE_NOT_TRUSTED,
+    32: Reason.CERTIFICATE_CA_INVALID,
+    47: Reason.CERTIFICATE_NAME_CONSTRAINED,
+    48: Reason.CERTIFICATE_NAME_CONSTRAINED,
+    79: Reason.CERTIFICATE_CA_INVALID,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """What is trusted: certificates and bare keys as DER. synthetic: from a tafile, so that partial chains count."""
+
+    certificates: tuple[bytes, ...] = ()
+    keys: tuple[bytes, ...] = ()
+    synthetic: bool = False
+
+    @classmethod
+    def from_ca_file(cls, pem: bytes) -> "Anchors":
+        """Read the certificates of a CAfile; what does not parse is left out, as OpenSSL does at load time."""
+        return cls(tuple(der for label, der in _blocks(pem) if label in _CERTIFICATE_LABELS and der))
+
+    @classmethod
+    def from_ta_files(cls, contents: Iterable[bytes | None]) -> "Anchors | None":
+        """Read trust anchor files; None where Postfix cannot load one (unreadable, empty, no PEM, broken base64).
+
+        PEM objects of other types count as loaded and add nothing.
+        """
+        certificates: list[bytes] = []
+        keys: list[bytes] = []
+        for content in contents:
+            blocks = _blocks(content or b"")
+            if not blocks or any(not der for _label, der in blocks):
+                return None
+            certificates += [der for label, der in blocks if label in _CERTIFICATE_LABELS]
+            keys += [der for label, der in blocks if label == b"PUBLIC KEY"]
+        return cls(tuple(certificates), tuple(keys), synthetic=True)
+
+
+NO_ANCHORS = Anchors()
+
+
+@dataclass(frozen=True, slots=True)
+class ChainResult:
+    """Whether a chain leads to an anchor. reason: "" if trusted; depth: where the error was, 0 the leaf.
+
+    text: OpenSSL's words; path: the certificates of the verified chain, leaf first.
+    """
+
+    trusted: bool
+    reason: str = ""
+    depth: int = 0
+    text: str = ""
+    path: tuple[bytes, ...] = ()
+
+
+def verify(
+    chain: tuple[bytes, ...], anchors: Anchors, at: datetime, *, depth: int = 9, strict: bool = False
+) -> ChainResult:
+    """Say whether *chain* (leaf first, as sent) leads to *anchors* at the time *at*.
+
+    depth: smtp_tls_scert_verifydepth, which allows one intermediate more than it says.
+    strict: OpenSSL security level 1, which Postfix sets where the peer must match.
+    """
+    if not chain:
+        return ChainResult(trusted=False, reason=Reason.CERTIFICATE_NOT_SENT)
+    turns = _turning_points(chain, anchors)
+    passed = bisect_right(turns, at.replace(microsecond=0))
+    moment = turns[passed - 1] if passed else _LONG_AGO
+    return _verify(chain, anchors, moment, depth, strict)
+
+
+@lru_cache(maxsize=4096)
+def _turning_points(chain: tuple[bytes, ...], anchors: Anchors) -> tuple[datetime, ...]:
+    """Return the moments at which a date of any certificate begins or ceases to count.
+
+    Between two of them the outcome is the same, so that one verification serves (and is kept for) all of that time.
+    """
+    found = set()
+    for der in (*chain, *anchors.certificates):
+        try:
+            facts = certificate_facts(der)
+        except CertificateRefused:
+            continue
+        found |= {facts.not_before} if facts.not_before else set()
+        found |= {facts.not_after + timedelta(seconds=1)} if facts.not_after else set()
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=4096)
+def _verify(chain: tuple[bytes, ...], anchors: Anchors, at: datetime, depth: int, strict: bool) -> ChainResult:  # noqa: FBT001 - lru_cache keys on positions
+    if anchors.synthetic and (chain[0] in anchors.certificates or _spki_in(chain[0], anchors.keys)):
+        return ChainResult(trusted=True, path=chain[:1])  # usage 3: nothing but the match counts
+    try:
+        leaf, *others = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain)
+        store, trusted_keys = _store(chain, anchors, at)
+        verified = crypto.X509StoreContext(store, leaf, others).get_verified_chain()
+    except crypto.X509StoreContextError as error:
+        number, error_depth, text = error.errors
+        return ChainResult(False, _REASONS.get(number, Reason.VALIDATION_FAILURE), error_depth, text)
+    except crypto.Error:
+        return ChainResult(False, Reason.VALIDATION_FAILURE, 0, "a certificate of the chain cannot be parsed")
+    path = tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, link) for link in verified)
+    result = _check_path(path, depth, strict)
+    if result.trusted and anchors.synthetic:
+        result = _check_dates(path if path[-1] in trusted_keys else path[:-1], at, result)
+    return replace(result, path=path)
+
+
+def _store(chain: tuple[bytes, ...], anchors: Anchors, at: datetime) -> tuple[crypto.X509Store, set[bytes]]:
+    """Build the store, and name the certificates that stand for a bare key that issued them."""
+    store = crypto.X509Store()
+    issued: set[bytes] = set()
+    trusted = set(anchors.certificates)
+    if anchors.synthetic:
+        store.set_flags(_PARTIAL_CHAIN | _NO_CHECK_TIME)
+        issued = {der for der in chain if any(_is_signed_by(der, key) for key in anchors.keys)}
+        trusted |= issued | {der for der in chain if _spki_in(der, anchors.keys)}
+        issued -= {der for der in chain if _spki_in(der, anchors.keys)} | set(anchors.certificates)
+    else:
+        store.set_time(at)
+    _openssl.X509_STORE_set_purpose(store._store, _openssl.X509_PURPOSE_SSL_SERVER)  # noqa: SLF001
+    for der in sorted(trusted):
+        try:
+            store.add_cert(crypto.load_certificate(crypto.FILETYPE_ASN1, der))
+        except crypto.Error:
+            continue  # an anchor that does not parse vouches for nothing
+    return store, issued
+
+
+def _check_path(path: tuple[bytes, ...], depth: int, strict: bool) -> ChainResult:  # noqa: FBT001
+    if len(path) - 2 > depth + 1:
+        text = f"certificate chain longer than limit({depth})"
+        return ChainResult(False, Reason.CERTIFICATE_CHAIN_TOO_LONG, depth + 2, text)
+    if not strict:
+        return ChainResult(trusted=True)
+    for position, der in enumerate(path):
+        facts = certificate_facts(der)
+        if facts.key_bits and facts.key_bits < _BELOW_LEVEL_1_BITS.get(facts.key_type, 0):
+            return ChainResult(False, Reason.CERTIFICATE_WEAK, position, "key too weak")
+        weak = asn1.read_certificate(der).signature_algorithm in _WEAK_SIGNATURES
+        if weak and position < len(path) - 1:  # nobody checks the signature of an anchor
+            return ChainResult(False, Reason.CERTIFICATE_WEAK, position, "CA signature digest algorithm too weak")
+    return ChainResult(trusted=True)
+
+
+def _check_dates(path: tuple[bytes, ...], at: datetime, result: ChainResult) -> ChainResult:
+    for position, der in enumerate(path):
+        facts = certificate_facts(der)
+        if facts.not_after is None or facts.not_before is None:
+            return ChainResult(False, Reason.VALIDATION_FAILURE, position, "format error in certificate's dates")
+        if facts.not_after < at:
+            return ChainResult(False, Reason.CERTIFICATE_EXPIRED, position, "certificate has expired")
+        if facts.not_before > at:
+            return ChainResult(False, Reason.CERTIFICATE_NOT_YET_VALID, position, "certificate is not yet valid")
+    return result
+
+
+def _spki_in(der: bytes, keys: tuple[bytes, ...]) -> bool:
+    """Whether the public key of *der* is one of *keys* (SubjectPublicKeyInfo as DER)."""
+    try:
+        return bool(keys) and spki_of(der) in keys
+    except CertificateRefused:
+        return False
+
+
+def _is_signed_by(der: bytes, spki: bytes) -> bool:
+    try:
+        certificate, key = x509.load_der_x509_certificate(der), load_der_public_key(spki)
+        signature, signed, digest = (
+            certificate.signature,
+            certificate.tbs_certificate_bytes,
+            certificate.signature_hash_algorithm,
+        )
+        if isinstance(key, rsa.RSAPublicKey) and digest is not None:
+            key.verify(signature, signed, padding.PKCS1v15(), digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and digest is not None:
+            key.verify(signature, signed, ec.ECDSA(digest))
+        else:
+            return False
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
+
+
+def _blocks(pem: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """Return label and bytes of each PEM object; b"" where its base64 is broken."""
+    found = []
+    for label, body in _PEM.findall(pem.replace(b"\r\n", b"\n")):
+        try:
+            found.append((label, base64.b64decode(b"".join(body.split()), validate=True)))
+        except binascii.Error:
+            found.append((label, b""))
+    return tuple(found)

@@ -1,0 +1,238 @@
+"""Why mail would not flow, or would flow below what was agreed: stable codes and what they mean to whom.
+
+Codes are RFC 8460 section 4.3 result types where those fit. The sentences are English message ids: whoever shows them
+translates them (core knows no language), and fills in {subject} and the like with str.format after translation.
+"""
+
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["REASON_TEXTS", "Reason", "ReasonText", "command_by_hand"]
+
+
+class Reason(StrEnum):
+    """A code that stays: rows, JSON and alerts hold it. Order: worst first."""
+
+    POLICY_INVALID = "policy-invalid"
+    NO_SUCH_DOMAIN = "no-such-domain"
+    NULL_MX = "null-mx"
+    NO_ADDRESS = "no-address"
+    LOOKUP_FAILED = "lookup-failed"
+    MAIL_LOOP = "mail-loops-back"
+    GREETING_REJECTED = "greeting-rejected"
+    GREETING_TEMPORARY = "greeting-temporary"
+    CONNECTION_LOST = "connection-lost"
+    CONNECT_FAILED = "connect-failed"
+    STARTTLS_NOT_SUPPORTED = "starttls-not-supported"
+    STARTTLS_REJECTED = "starttls-rejected"
+    STARTTLS_TEMPORARY = "starttls-temporary"
+    HANDSHAKE_FAILED = "tls-handshake-failed"
+    CERTIFICATE_NOT_SENT = "certificate-not-sent"
+    CERTIFICATE_NOT_FOR_SERVERS = "certificate-not-for-servers"
+    CERTIFICATE_EXPIRED = "certificate-expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
+    CERTIFICATE_SELF_SIGNED = "certificate-self-signed"
+    CERTIFICATE_NOT_TRUSTED = "certificate-not-trusted"
+    CERTIFICATE_WEAK = "certificate-weak"
+    CERTIFICATE_CA_INVALID = "certificate-ca-invalid"
+    CERTIFICATE_NAME_CONSTRAINED = "certificate-name-constrained"
+    CERTIFICATE_CHAIN_TOO_LONG = "certificate-chain-too-long"
+    VALIDATION_FAILURE = "validation-failure"
+    CERTIFICATE_HOST_MISMATCH = "certificate-host-mismatch"
+    FINGERPRINT_MISMATCH = "fingerprint-mismatch"
+    FINGERPRINT_UNUSABLE = "fingerprint-unusable"
+    DNSSEC_INVALID = "dnssec-invalid"
+    TLSA_INVALID = "tlsa-invalid"
+    DANE_REQUIRED = "dane-required"
+    NOT_MEASURED = "not-measured"
+    PLAINTEXT = "plaintext"
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonText:
+    """One reason in two voices. team: for the mail team; partner: for the partner, saying what to do there.
+
+    command: key of a command by hand that shows it, see command_by_hand().
+    """
+
+    team: str
+    partner: str
+    command: str = "s_client"
+
+
+_TLS = "s_client"
+_DNS = "mx"
+REASON_TEXTS: dict[Reason, ReasonText] = {
+    Reason.POLICY_INVALID: ReasonText(
+        "Postfix cannot use this entry: all mail it applies to is deferred. Correct the entry.",
+        "Our settings for your mail are faulty. There is nothing for you to do.",
+        "",
+    ),
+    Reason.NO_SUCH_DOMAIN: ReasonText(
+        "The nexthop does not exist in the DNS: mail bounces at once. Check its spelling, then ask the partner.",
+        "Your mail domain does not exist in the DNS. Restore its MX records.",
+        _DNS,
+    ),
+    Reason.NULL_MX: ReasonText(
+        'The domain says by "MX 0 ." that it takes no mail: mail bounces at once.',
+        'Your MX record "0 ." says that you take no mail. Publish your mail servers instead.',
+        _DNS,
+    ),
+    Reason.NO_ADDRESS: ReasonText(
+        "No MX host of the nexthop has an address that our relays can use: mail bounces.",
+        "None of your MX hosts has an address. Add A or AAAA records for them.",
+        _DNS,
+    ),
+    Reason.LOOKUP_FAILED: ReasonText(
+        "The DNS gives no answer for this name at present; Postfix defers and asks again.",
+        "Your name servers do not answer for this name. Check them and your DNSSEC signatures.",
+        _DNS,
+    ),
+    Reason.MAIL_LOOP: ReasonText(
+        "The host greets with our own name: mail would loop and bounces. Check the nexthop.",
+        "Your mail server greets with the name of ours. Check its host name.",
+    ),
+    Reason.GREETING_REJECTED: ReasonText(
+        "The host refuses our relays in its greeting.",
+        "Your mail server refuses ours with its greeting. Allow our relays.",
+    ),
+    Reason.GREETING_TEMPORARY: ReasonText(
+        "The host does not take mail at present.",
+        "Your mail server says that it takes no mail at present.",
+    ),
+    Reason.CONNECTION_LOST: ReasonText(
+        "The host ends the connection before mail can be sent.",
+        "Your mail server ends our connections. Look for our relays in its log.",
+    ),
+    Reason.CONNECT_FAILED: ReasonText(
+        "No connection to the host is possible at present.",
+        "Your mail server cannot be reached. Check its port and your firewall.",
+    ),
+    Reason.STARTTLS_NOT_SUPPORTED: ReasonText(
+        "The host does not offer STARTTLS. Ask the partner to switch TLS on, or to remove what filters it.",
+        "Your mail server does not offer STARTTLS. Switch it on, and check firewalls that inspect SMTP.",
+    ),
+    Reason.STARTTLS_REJECTED: ReasonText(
+        "The host offers STARTTLS and then refuses it for good: mail bounces at once.",
+        "Your mail server refuses STARTTLS with a permanent error. Check its certificate and key files.",
+    ),
+    Reason.STARTTLS_TEMPORARY: ReasonText(
+        "The host offers STARTTLS and then refuses it for now, often because its key cannot be read.",
+        "Your mail server refuses STARTTLS with a temporary error. Check its certificate and key files.",
+    ),
+    Reason.HANDSHAKE_FAILED: ReasonText(
+        "The TLS handshake fails: no common protocol version, no common cipher, or a client certificate is asked for.",
+        "The TLS handshake with your mail server fails. Allow TLS 1.2 or 1.3 with ordinary ciphers.",
+    ),
+    Reason.CERTIFICATE_NOT_SENT: ReasonText(
+        "The host sends no certificate, so that nothing can be matched.",
+        "Your mail server sends no certificate. Configure one.",
+    ),
+    Reason.CERTIFICATE_NOT_FOR_SERVERS: ReasonText(
+        "The certificate, or a CA above it, is not meant for servers (extended key usage without serverAuth).",
+        "Your certificate is not meant for servers. Order one whose extended key usage holds serverAuth.",
+    ),
+    Reason.CERTIFICATE_EXPIRED: ReasonText(
+        "A certificate of the chain has expired. Ask the partner to renew it.",
+        "A certificate that your mail server sends has expired. Renew it, intermediates included.",
+    ),
+    Reason.CERTIFICATE_NOT_YET_VALID: ReasonText(
+        "A certificate of the chain is not valid yet.",
+        "A certificate that your mail server sends is not valid yet. Check its dates.",
+    ),
+    Reason.CERTIFICATE_SELF_SIGNED: ReasonText(
+        "The certificate is self-signed: no CA vouches for it. Pin its fingerprint, or ask for one from a CA.",
+        "Your certificate is self-signed. Use one from a CA, or agree on its fingerprint with us.",
+    ),
+    Reason.CERTIFICATE_NOT_TRUSTED: ReasonText(
+        "The chain leads to no CA that this entry trusts; often an intermediate certificate is not sent.",
+        "Your chain leads to no CA that we trust. Send all intermediate certificates.",
+    ),
+    Reason.CERTIFICATE_WEAK: ReasonText(
+        "A certificate is signed with SHA-1 or has a key that is too short.",
+        "A certificate of your chain is signed with SHA-1 or has a key that is too short. Replace it.",
+    ),
+    Reason.CERTIFICATE_CA_INVALID: ReasonText(
+        "A certificate of the chain signs others and may not.",
+        "A certificate of your chain signs others without being a CA. Replace the chain.",
+    ),
+    Reason.CERTIFICATE_NAME_CONSTRAINED: ReasonText(
+        "The CA may not certify this name (name constraints).",
+        "Your CA may not certify this name. Use another CA or name.",
+    ),
+    Reason.CERTIFICATE_CHAIN_TOO_LONG: ReasonText(
+        "The chain has more intermediates than smtp_tls_scert_verifydepth allows.",
+        "Your chain has too many intermediate certificates.",
+    ),
+    Reason.VALIDATION_FAILURE: ReasonText(
+        "OpenSSL refuses the chain: a signature does not fit or a certificate is malformed.",
+        "Your certificate chain is malformed, or a signature in it does not fit.",
+    ),
+    Reason.CERTIFICATE_HOST_MISMATCH: ReasonText(
+        "The certificate holds none of the names that this entry expects.",
+        "Your certificate does not hold the name that was agreed. Add it as a DNS subject alternative name.",
+    ),
+    Reason.FINGERPRINT_MISMATCH: ReasonText(
+        "The certificate is none of the pinned ones: renewed without notice, or not the partner's.",
+        "Your certificate is none of those announced to us. Upload the new one, or put the announced one back.",
+        "fingerprint",
+    ),
+    Reason.FINGERPRINT_UNUSABLE: ReasonText(
+        "No fingerprint of this entry has the length of the relay's digest algorithm.",
+        "Our settings for your mail are faulty. There is nothing for you to do.",
+        "",
+    ),
+    Reason.DNSSEC_INVALID: ReasonText(
+        "The DNS answers are not protected by DNSSEC as this entry demands.",
+        "Your DNS answers are not protected by DNSSEC. Check signatures and the DS record.",
+        _DNS,
+    ),
+    Reason.TLSA_INVALID: ReasonText(
+        "The certificate does not fit the published TLSA records.",
+        "Your certificate does not fit your TLSA records. Publish the new record before the new certificate.",
+        "tlsa",
+    ),
+    Reason.DANE_REQUIRED: ReasonText(
+        "This entry demands usable TLSA records, and there are none.",
+        "There are no usable TLSA records for your mail server. Publish one with usage 3.",
+        "tlsa",
+    ),
+    Reason.NOT_MEASURED: ReasonText(
+        "Nothing is known of this address at present; this is neither good nor bad news.",
+        "Our last attempt to see this address failed. We try again by ourselves.",
+    ),
+    Reason.PLAINTEXT: ReasonText(
+        "Mail flows without encryption.",
+        "Mail to your server flows without encryption. Switch STARTTLS on.",
+    ),
+}
+
+_COMMANDS = {
+    _TLS: "openssl s_client -starttls smtp -showcerts -connect {peer} -verify_hostname {mx_host} </dev/null",
+    "fingerprint": (
+        "openssl s_client -starttls smtp -connect {peer} </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -{digest}"
+    ),
+    _DNS: "dig +dnssec {nexthop} MX",
+    "tlsa": "dig +dnssec {tlsa} TLSA",
+}
+
+
+def command_by_hand(
+    reason: Reason, *, nexthop: str, mx_host: str = "", address: str = "", port: int = 25, digest: str = "sha256"
+) -> str:
+    """Return a shell command that shows *reason*, or "" where there is none; every subject is quoted for the shell.
+
+    A subject that begins with "-" would be read as an option: it is given no command.
+    """
+    template = _COMMANDS.get(REASON_TEXTS[reason].command, "")
+    target = address or mx_host
+    if any(word.startswith("-") for word in (nexthop, mx_host, target, digest)):
+        return ""
+    return template.format(
+        peer=shlex.quote(f"[{target}]:{port}" if ":" in target else f"{target}:{port}"),
+        mx_host=shlex.quote(mx_host or target),
+        nexthop=shlex.quote(nexthop),
+        tlsa=shlex.quote(f"_{port}._tcp.{mx_host}"),
+        digest=shlex.quote(digest),
+    )
