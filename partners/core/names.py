@@ -1,0 +1,354 @@
+"""Nexthops as Postfix writes them, host names, and the names of match=; IDNA is done here and nowhere else.
+
+Source: tls_policy_lookup() in src/smtp/smtp_tls_policy.c; valid_hostname.c, midna_domain.c and host_port.c in src/util.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Self
+
+import idna
+
+from partners.core.errors import NameRefused
+
+__all__ = [
+    "HOST_LENGTH_MAX",
+    "SMTP_PORT",
+    "DnsName",
+    "MatchKind",
+    "MatchName",
+    "Nexthop",
+    "NexthopKind",
+    "fold",
+    "is_hostname",
+    "lookup_keys",
+    "shown",
+    "to_ascii",
+    "to_unicode",
+]
+
+SMTP_PORT = 25
+HOST_LENGTH_MAX = 253  # RFC 1035 section 3.1, without the root label
+LABEL_LENGTH_MAX = 63
+PORT_MAX = 65535
+TEXT_LENGTH_MAX = 300  # a nexthop with brackets and port
+
+_PORT_NAMES = {"smtp": 25, "smtps": 465, "submissions": 465, "submission": 587}  # /etc/services
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.ASCII)
+_ALL_NUMERIC = re.compile(r"[0-9.]+", re.ASCII)
+_BRACKETED = re.compile(r"\[(?P<host>[^\[\]]*)\](?::(?P<port>[^:\[\]]*))?")
+_WITH_PORT = re.compile(r"(?P<host>[^:\[\]]+):(?P<port>[^:\[\]]*)")
+_IPV6_TAG = "ipv6:"  # RFC 5321 section 4.1.3; Postfix's own key has it too
+# What would end the key, begin a comment or be taken literally by postmap(1).
+_NEVER = {",": "a comma", "#": "a '#'", '"': "a quote", "'": "a quote", "\\": "a backslash", "/": "a slash"}
+_KEYWORDS = {"nexthop", "dot-nexthop", "hostname"}
+_NEAR_KEYWORDS = {
+    "next-hop": "nexthop",
+    "next_hop": "nexthop",
+    "nexthops": "nexthop",
+    "nextop": "nexthop",
+    "dotnexthop": "dot-nexthop",
+    "dot_nexthop": "dot-nexthop",
+    "dot-next-hop": "dot-nexthop",
+    ".nexthop": "dot-nexthop",
+    "host-name": "hostname",
+    "host_name": "hostname",
+    "hostnames": "hostname",
+    ".hostname": "hostname",
+}
+
+
+class NexthopKind(Enum):
+    """The shapes of a key of smtp_tls_policy_maps."""
+
+    DOMAIN = "domain"  # example.com: MX lookup, parents are looked up
+    PARENT = "parent"  # .example.com: every name below
+    DOMAIN_PORT = "domain-port"  # example.com:587: MX lookup, this key alone
+    LITERAL = "literal"  # [mx.example.com], [mx.example.com]:587: no MX lookup, this key alone
+    ADDRESS = "address"  # [192.0.2.1], [ipv6:2001:db8::1]:587
+
+
+@dataclass(frozen=True, slots=True)
+class Nexthop:
+    """A key of smtp_tls_policy_maps, valid by construction.
+
+    text: the key as Postfix looks it up, folded to lower case. host: without brackets, port, leading dot and "ipv6:".
+    """
+
+    text: str
+    kind: NexthopKind
+    host: str
+    port: int = SMTP_PORT
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a nexthop as people and transport_maps write it.
+
+        Errors: NameRefused for what Postfix would never look up, misread in a table file, or die of.
+        """
+        subject = f"nexthop {shown(text)}"
+        folded = fold(text)
+        _refuse_characters(folded, subject)
+        _refuse_shapes(folded, subject)
+        if bracketed := _BRACKETED.fullmatch(folded):
+            return cls._bracketed(bracketed["host"], bracketed["port"], subject)
+        if with_port := _WITH_PORT.fullmatch(folded):
+            host, port = with_port["host"], _port(with_port["port"], subject)
+            host = _host(host, subject)
+            return cls(f"{host}:{with_port['port']}", NexthopKind.DOMAIN_PORT, host, port)
+        if folded.startswith("."):
+            host = _host(folded[1:], subject)
+            return cls(f".{host}", NexthopKind.PARENT, host)
+        host = _host(folded, subject)
+        return cls(host, NexthopKind.DOMAIN, host)
+
+    @classmethod
+    def _bracketed(cls, inner: str, port_text: str | None, subject: str) -> Self:
+        port = SMTP_PORT if port_text is None else _port(port_text, subject)
+        tail = "" if port_text is None else f":{port_text}"
+        if address := _address(inner):
+            return cls(f"[{inner}]{tail}", NexthopKind.ADDRESS, str(address), port)
+        host = _host(inner, subject)
+        return cls(f"[{host}]{tail}", NexthopKind.LITERAL, host, port)
+
+    @property
+    def address(self) -> IPv4Address | IPv6Address | None:
+        """The address of [192.0.2.1] or [ipv6:2001:db8::1], else None."""
+        return ip_address(self.host) if self.kind is NexthopKind.ADDRESS else None
+
+    @property
+    def asks_mx(self) -> bool:
+        """Whether Postfix looks for MX records: not with brackets; a parent key is no destination."""
+        return self.kind in {NexthopKind.DOMAIN, NexthopKind.DOMAIN_PORT}
+
+    @property
+    def is_destination(self) -> bool:
+        """Whether mail can be sent to it; a parent key only covers others."""
+        return self.kind is not NexthopKind.PARENT
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys that cover this nexthop in both forms of an internationalised name, A-labels first.
+
+        Postfix converts nothing for the lookup: an SMTPUTF8 recipient brings U-labels, any other one A-labels.
+        """
+        if self.kind is NexthopKind.ADDRESS:
+            return (self.text,)
+        forms = dict.fromkeys((to_ascii(self.host), to_unicode(self.host)))
+        return tuple(self.text.replace(self.host, form, 1) for form in forms)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class DnsName:
+    """A host name as the DNS takes it: lower case, A-labels, no final dot."""
+
+    ascii: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a name; one final dot is taken off. Errors: NameRefused where it is no host name."""
+        subject = f"name {shown(text)}"
+        folded = fold(text)
+        _refuse_characters(folded, subject)
+        return cls(to_ascii(_host(folded.removesuffix("."), subject)))
+
+    @property
+    def unicode(self) -> str:
+        """The same name for people."""
+        return to_unicode(self.ascii)
+
+    def __str__(self) -> str:
+        return self.ascii
+
+
+class MatchKind(Enum):
+    """What a field of match= stands for at verify and secure."""
+
+    NEXTHOP = "nexthop"
+    DOT_NEXTHOP = "dot-nexthop"
+    HOSTNAME = "hostname"
+    LITERAL = "literal"  # this name alone
+    SUFFIX = "suffix"  # .example.com: any name below, at any depth, not itself
+    ADDRESS = "address"  # an iPAddress entry of the certificate
+
+
+@dataclass(frozen=True, slots=True)
+class MatchName:
+    """A field of match= at verify and secure. warning: a sentence where it hardly says what was meant, else ""."""
+
+    text: str
+    kind: MatchKind
+    warning: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read one field. Errors: NameRefused for what can match nothing, or would split the entry."""
+        subject = f"match name {shown(text)}"
+        folded = fold(text)
+        _refuse_characters(folded, subject)
+        if folded in _KEYWORDS:
+            return cls(folded, MatchKind(folded))
+        if meant := _NEAR_KEYWORDS.get(folded):
+            warning = f"{subject}: Postfix takes this for the literal name of a host; {meant} is the keyword"
+            return cls(folded, MatchKind.SUFFIX if folded.startswith(".") else MatchKind.LITERAL, warning)
+        if ":" in folded or "|" in folded:
+            cause = "names are separated by ':', so that no name can hold one, nor can an IPv6 address"
+            raise NameRefused(subject, cause, "give one name at a time; for [ipv6:…] use match=nexthop")
+        return cls._name(folded, subject)
+
+    @classmethod
+    def _name(cls, folded: str, subject: str) -> Self:
+        if folded.endswith("."):
+            raise NameRefused(subject, "a name with a final dot never matches", _use(folded.strip(".")))
+        if address := _address(folded):
+            return cls(str(address), MatchKind.ADDRESS)
+        if folded.startswith("*."):
+            host = to_ascii(_host(folded[2:], subject))
+            warning = f"{subject}: only a certificate that itself says *.{host} matches; .{host} means all names below"
+            return cls(f"*.{host}", MatchKind.LITERAL, warning)
+        if folded.startswith("."):
+            return cls("." + to_ascii(_host(folded[1:], subject)), MatchKind.SUFFIX)
+        host = to_ascii(_host(folded, subject))
+        warning = "" if "." in host else f"{subject}: it is a single label; hardly a certificate names a host so"
+        return cls(host, MatchKind.LITERAL, warning)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def fold(text: str) -> str:
+    """Return *text* as a key: without surrounding blanks, in lower case; U-labels in the form that IDNA gives them."""
+    folded = text.strip(" \t").lower()
+    return folded if folded.isascii() else unicodedata.normalize("NFC", folded)
+
+
+def lookup_keys(nexthop: str) -> tuple[str, ...]:
+    """Return the keys that Postfix looks up for *nexthop*, in its order: itself, then ".parent" up to the TLD.
+
+    Shape: a.b.example -> a.b.example, .b.example, .example. Anything with brackets or a port is looked up alone.
+    """
+    key = nexthop.lower() if nexthop.isascii() else fold(nexthop)
+    keys = [key]
+    rest = key
+    while is_hostname(key) and "." in rest:
+        rest = rest.partition(".")[2]
+        keys.append(f".{rest}")
+    return tuple(keys)
+
+
+def is_hostname(text: str) -> bool:
+    """Whether valid_utf8_hostname() takes *text*: labels of letters, digits, "_" and inner "-", not all-numeric."""
+    name = to_ascii(text.lower())
+    labels = name.split(".")
+    return (
+        len(name) <= HOST_LENGTH_MAX
+        and all(len(label) <= LABEL_LENGTH_MAX and _LABEL.fullmatch(label) for label in labels)
+        and not _ALL_NUMERIC.fullmatch(name)
+    )
+
+
+def to_ascii(name: str) -> str:
+    """Return *name* with A-labels; unchanged where it cannot be converted (then it is no hostname)."""
+    if name.isascii():
+        return name
+    try:
+        return idna.encode(name, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return name
+
+
+def to_unicode(name: str) -> str:
+    """Return *name* with U-labels; unchanged where a label is no valid A-label."""
+    if name.isascii() and "xn--" not in name:
+        return name
+    try:
+        return idna.decode(name, uts46=True)
+    except (idna.IDNAError, UnicodeError):
+        return name
+
+
+def shown(text: str, limit: int = 80) -> str:
+    """Return *text* for a message: one line, nothing unprintable, at most *limit* characters."""
+    cleaned = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[: limit + 1])
+    return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
+
+
+def _refuse_characters(text: str, subject: str) -> None:
+    """Refuse what would end the key or begin another line, attribute or comment."""
+    if not text:
+        raise NameRefused(subject, "it is empty", "name a mail domain, such as example.com")
+    if len(text) > TEXT_LENGTH_MAX:
+        raise NameRefused(subject, f"it is longer than {HOST_LENGTH_MAX} characters", "")
+    if any(char.isspace() for char in text):
+        raise NameRefused(subject, "it holds a blank or a line end", "give one name at a time")
+    if not text.isprintable():
+        raise NameRefused(subject, "it holds a control character or an invisible one", "type it again by hand")
+    for char, word in _NEVER.items():
+        if char in text:
+            raise NameRefused(subject, f"it holds {word}, which no name has", "give the bare name")
+
+
+def _refuse_shapes(text: str, subject: str) -> None:
+    """Refuse what Postfix never looks up, with the key that was meant."""
+    if "@" in text:
+        cause = "Postfix looks up the domain, never an address of a person"
+        raise NameRefused(subject, cause, _use(text.rpartition("@")[2]))
+    if text.startswith("*."):
+        cause = "Postfix knows no '*'; a leading dot stands for all names below"
+        raise NameRefused(subject, cause, _use(text[1:]))
+    if text.endswith("."):
+        cause = "with a final dot Postfix never finds the entry, and such a transport stops smtp(8)"
+        raise NameRefused(subject, cause, _use(text.rstrip(".")))
+    bare = text.removeprefix(_IPV6_TAG)
+    if address := _address(bare):
+        key = f"[{address}]" if address.version == 4 else f"[{_IPV6_TAG}{address}]"
+        raise NameRefused(subject, "an address stands in brackets", _use(key))
+
+
+def _use(key: str) -> str:
+    return f"write {shown(key)}" if key else ""
+
+
+def _host(host: str, subject: str) -> str:
+    """Return *host*, in its own form, if Postfix takes it for a host name."""
+    name = host if host.isascii() else to_unicode(to_ascii(host))
+    if is_hostname(name):
+        return name
+    ascii_name = to_ascii(name)
+    if not ascii_name.isascii():
+        raise NameRefused(subject, "it is no internationalised name as IDNA 2008 allows it", "check its spelling")
+    if len(ascii_name) > HOST_LENGTH_MAX:
+        raise NameRefused(subject, f"it is longer than {HOST_LENGTH_MAX} characters", "check its spelling")
+    if any(len(label) > LABEL_LENGTH_MAX for label in ascii_name.split(".")):
+        raise NameRefused(subject, f"a label is longer than {LABEL_LENGTH_MAX} characters", "check its spelling")
+    if ".." in name or name.startswith(".") or not name:
+        raise NameRefused(subject, "a label is empty", "check its dots")
+    if _ALL_NUMERIC.fullmatch(name):
+        raise NameRefused(subject, "a name of digits alone is no host name", "an address stands in brackets")
+    cause = "Postfix takes letters, digits, '_' and '-' within a label, and nothing else"
+    raise NameRefused(subject, cause, "check its spelling")
+
+
+def _port(text: str, subject: str) -> int:
+    if text in _PORT_NAMES:
+        return _PORT_NAMES[text]
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) or int(text) > PORT_MAX:
+        raise NameRefused(subject, f"{shown(text, 20) or 'nothing'} is no port", "give a number from 1 to 65535")
+    return int(text)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that *text* is, with or without "ipv6:"; None for a name, and for one with a zone."""
+    bare = text.removeprefix(_IPV6_TAG)
+    if "%" in bare:
+        return None
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        return None
+    return None if bare != text and isinstance(address, IPv4Address) else address
