@@ -86,6 +86,10 @@ class Daemon:
             self._process.wait(STOP_TIMEOUT_SECONDS)
             self._process = None
 
+    def signal(self, number: int) -> None:
+        """Send signal *number* to the process alone."""
+        os.kill(self.pid, number)
+
     def pause(self) -> None:
         """Freeze the process: its sockets stay open and it answers nothing."""
         os.killpg(self.pid, signal.SIGSTOP)

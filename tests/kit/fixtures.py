@@ -5,14 +5,16 @@
     lab              session   addresses of the private network             tests.kit.lab
     dns              function  zones, forgotten after the test              tests.kit.dns, tests.kit.zones
     dns_server       session   the same for fixtures of wider scope
+    postfix          function  makes relays, closes them                     tests.kit.postfix, tests.kit.maillog
     redis_server     session   Redis on a unix socket                       tests.kit.redis
     postgres_server  session   PostgreSQL on a unix socket                  tests.kit.postgres
 
 A server that a test stopped or killed is started again for the next.
 """
 
-from collections.abc import Iterator
-from typing import TypeVar
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import pytest
 
@@ -20,6 +22,7 @@ from tests.kit.ca import Certificate, root_ca
 from tests.kit.dns import DnsServer
 from tests.kit.lab import Lab
 from tests.kit.lab import lab as the_lab
+from tests.kit.postfix import Postfix
 from tests.kit.postgres import PostgresServer
 from tests.kit.redis import RedisServer
 from tests.kit.smtpd import Loop, Smtpd
@@ -71,6 +74,20 @@ def dns(dns_server: DnsServer) -> Iterator[DnsServer]:
     """Authority and resolver; zones and faults are forgotten after the test."""
     yield dns_server
     dns_server.reset()
+
+
+@pytest.fixture
+def postfix(lab: Lab) -> Iterator[Callable[..., Postfix]]:  # noqa: ARG001
+    """A factory of running relays (the arguments of Postfix); they are closed after the test."""
+    with contextlib.ExitStack() as relays:
+
+        def start(**settings: Any) -> Postfix:
+            relay = Postfix(**settings)
+            relays.callback(relay.close)
+            relay.start()
+            return relay
+
+        yield start
 
 
 @pytest.fixture(scope="session")
