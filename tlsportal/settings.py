@@ -83,7 +83,7 @@ DEBUG = False  # a page of settings and local variables is never shown to a visi
 SECRET_KEY = _in_production("SECRET_KEY", "a random text of 50 characters or more") or _kept_secret_key(
     DATA_DIR / "secret_key"
 )
-if len(SECRET_KEY) < 50:  # noqa: PLR2004  Django's own check (security.W009) draws the line there
+if len(SECRET_KEY) < 50:
     raise ImproperlyConfigured("TLSPORTAL_SECRET_KEY is shorter than 50 characters: take a longer random text.")
 SECRET_KEY_FALLBACKS = _words("SECRET_KEY_FALLBACKS")
 PORTAL_URL = (_in_production("URL", "the address that people type") or "http://127.0.0.1:8000").rstrip("/")
@@ -143,6 +143,8 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "partners.web.navigation.shell",
+                "partners.web.navigation.navigation",
             ]
         },
     }
@@ -153,7 +155,9 @@ TEMPLATES: list[dict[str, Any]] = [
 _database_url = _in_production("DATABASE_URL", "the database, postgresql://user@name/database") or _text("DATABASE_URL")
 if not PRODUCTION:
     _database_url = _database_url or str(env.str("DATABASE_URL", default=""))
-DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(_database_url or f"sqlite:///{DATA_DIR}/db.sqlite3")}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db_url_config(_database_url or f"sqlite:///{DATA_DIR}/db.sqlite3")
+}
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {

@@ -1,0 +1,1 @@
+"""The reads behind the pages: frozen rows from a fixed number of queries."""

@@ -1,0 +1,99 @@
+"""Who may open which page: the whole table, and the decorator that keeps it."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+
+from partners.core.errors import NotAllowed, PortalError
+from partners.models import User
+
+__all__ = ["ACCESS", "audiences_of", "door", "reader"]
+
+TEAM = frozenset({"team"})
+HOUSE = frozenset({"team", "management"})
+PARTNER = frozenset({"partner"})
+SIGNED_IN = frozenset({"team", "management", "partner"})
+PUBLIC = frozenset({"public"})  # no account: a secret in the address or a token decides
+
+# url name -> audiences. A page without a row cannot be mounted (tests/plan).
+ACCESS: dict[str, frozenset[str]] = {
+    "home": SIGNED_IN,
+    "partner-list": HOUSE,
+    "partner-add": TEAM,
+    "partner-detail": HOUSE,
+    "channel-edit": TEAM,
+    "approvals": TEAM,
+    "pin-decide": TEAM,
+    "release-list": TEAM,
+    "candidate-cut": TEAM,
+    "candidate-detail": TEAM,
+    "candidate-decide": TEAM,
+    "release-detail": TEAM,
+    "export-home": TEAM,
+    "export-download": TEAM,
+    "relay-export": PUBLIC,
+    "compliance": HOUSE,
+    "compliance-csv": HOUSE,
+    "partner-invite": TEAM,
+    "invitation-accept": PUBLIC,
+    "portal-home": PARTNER,
+    "portal-upload": PARTNER,
+    "portal-submit": PARTNER,
+    "portal-withdraw": PARTNER,
+}
+
+View = Callable[..., HttpResponse]
+
+
+def audiences_of(user: Any) -> frozenset[str]:
+    """Return what *user* is; an account that is of a partner's side is nothing else."""
+    if not isinstance(user, User) or not user.is_active:
+        return frozenset()
+    if User.Role.PARTNER.value in user.roles:
+        return PARTNER
+    found = {"team"} if user.is_mail_team else set()
+    return frozenset(found | ({"management"} if User.Role.MANAGEMENT.value in user.roles else set()))
+
+
+def door(name: str) -> Callable[[View], View]:
+    """Open the view to the audiences of ACCESS[*name*]; to others it does not exist. Tell refusals as a message.
+
+    A refused POST leads back to where it came from (a page of ours), with cause and cure; nothing was written.
+    """
+    allowed = ACCESS[name]
+
+    def keep(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if "public" not in allowed:
+                if not request.user.is_authenticated:
+                    return redirect_to_login(request.get_full_path())
+                if not allowed & audiences_of(request.user):
+                    raise Http404
+            try:
+                return view(request, *args, **kwargs)
+            except NotAllowed as refusal:
+                raise Http404 from refusal
+            except PortalError as refusal:
+                if request.method != "POST" or "public" in allowed:
+                    raise
+                messages.error(request, str(refusal), extra_tags="bad")
+                return HttpResponseRedirect(request.path if name in _SHOWN_BY_GET else "/")
+
+        return guarded
+
+    return keep
+
+
+_SHOWN_BY_GET = frozenset({"candidate-detail", "channel-edit", "partner-add", "portal-upload", "approvals"})
+
+
+def reader(request: HttpRequest) -> User:
+    """Return the signed-in person; the door has asked before."""
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user

@@ -1,0 +1,126 @@
+"""Partners: the list, a channel's page, add and edit."""
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
+
+from partners.actions import partners as acts
+from partners.core.errors import RefusedInput
+from partners.core.levels import Protection, SecurityLevel
+from partners.reports.partners import channel_page, partner_list
+from partners.web.access import door, reader
+
+_LEVELS = [(level.value, level.value) for level in SecurityLevel]
+_AGREED = [(one.value, one.value) for one in Protection]
+
+
+class EntryForm(forms.Form):
+    """The fields of an agreement and its entry, by their postconf(5) names; the rules are core's."""
+
+    nexthops = forms.CharField(
+        label=gettext_lazy("Nexthop"),
+        max_length=2000,
+        help_text=gettext_lazy(
+            "The domain, or the next hop as Postfix writes it: .example.com or [mx.example.com]:587"
+        ),
+    )
+    level = forms.ChoiceField(label="level", choices=_LEVELS, initial="secure")
+    match = forms.CharField(
+        label="match",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy("One name a line; for verify and secure. Pins are announced on the partner's page."),
+    )
+    agreed = forms.ChoiceField(label=gettext_lazy("Agreed protection"), choices=_AGREED, initial="ca-and-name")
+    basis = forms.CharField(label=gettext_lazy("Basis of the agreement"), max_length=300, required=False)
+
+
+class PartnerForm(EntryForm):
+    """A new partner with its first channel."""
+
+    name = forms.CharField(label=gettext_lazy("Name of the company"), max_length=200)
+    field_order = ("name",)
+
+
+@require_safe
+@door("partner-list")
+def show_list(request: HttpRequest) -> HttpResponse:
+    """Show one page of the channels, worst first."""
+    query = request.GET.get("q", "")[:200]
+    state, sort = request.GET.get("state", ""), request.GET.get("sort", "harm")
+    page = request.GET.get("page", "1")
+    found = partner_list(
+        reader(request), query=query, state=state, sort=sort, page=int(page) if page.isdecimal() else 1
+    )
+    context = {"found": found, "query": query, "state": state, "sort": sort}
+    return render(request, "partners/partner_list.html", context)
+
+
+@require_safe
+@door("partner-detail")
+def show(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one channel: the verdict first, then line, hosts, pins and history."""
+    page = channel_page(reader(request), pk)
+    if page is None:
+        raise Http404
+    return render(request, "partners/partner_detail.html", {"page": page})
+
+
+@require_http_methods(["GET", "POST"])
+@door("partner-add")
+def add(request: HttpRequest) -> HttpResponse:
+    """Add a partner as a draft change."""
+    form = PartnerForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        given = dict(form.cleaned_data)
+        try:
+            change = acts.add_partner(
+                given.pop("name"),
+                given.pop("nexthops").split(),
+                given.pop("level"),
+                given.pop("agreed"),
+                by=reader(request),
+                now=timezone.now(),
+                **given,
+            )
+        except RefusedInput as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _("Added as a draft. It reaches the relays with the next release."))
+            return redirect("partner-detail", pk=change.channel_id)
+    return render(request, "partners/entry_form.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@door("channel-edit")
+def edit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Edit a channel as a draft change; a change by somebody else in between is told and nothing is lost."""
+    page = channel_page(reader(request), pk)
+    if page is None:
+        raise Http404
+    channel = page.channel
+    start = {name: getattr(channel, name) for name in ("level", "match", "agreed", "basis")}
+    form = EntryForm(request.POST or None, initial={**start, "nexthops": " ".join(page.keys)})
+    version = request.POST.get("version", str(channel.version))
+    if request.method == "POST" and form.is_valid():
+        fields = {**form.cleaned_data, "nexthops": form.cleaned_data["nexthops"].split()}
+        try:
+            acts.edit_channel(
+                channel,
+                fields,
+                version=int(version) if version.isdecimal() else 0,
+                by=reader(request),
+                now=timezone.now(),
+            )
+        except RefusedInput as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _("Saved as a draft. It reaches the relays with the next release."))
+            return redirect("partner-detail", pk=pk)
+    context = {"form": form, "page": page, "version": version}
+    return render(request, "partners/entry_form.html", context, status=422 if form.errors else 200)
