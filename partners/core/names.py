@@ -83,6 +83,9 @@ class Nexthop:
     host: str
     port: int = SMTP_PORT
 
+    def __post_init__(self) -> None:
+        _refuse_characters(self.text, f"nexthop {shown(self.text)}")
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a nexthop as people and transport_maps write it.
