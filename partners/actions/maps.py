@@ -1,0 +1,180 @@
+"""The map of one relay group: rendered from snapshots, read back from an artefact, looked up as Postfix does."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from django.utils.translation import gettext as _
+
+from partners.actions.drafts import Snapshot
+from partners.actions.relay_groups import settings_of
+from partners.core.certificates import DIGESTS
+from partners.core.entry import PolicyEntry, render_entry
+from partners.core.errors import EntryRefused, MapRefused, RefusedInput
+from partners.core.grammar import Invalid, ParsedPolicy, digest_of, parse_value
+from partners.core.levels import SecurityLevel
+from partners.core.names import Nexthop, lookup_keys
+from partners.models import Artefact, Channel, Head, Pin, PrivateAuthority, RelayGroup
+
+__all__ = ["GroupMap", "active_map", "active_text", "demand_entries", "keys_of", "render_group"]
+
+Applying = tuple[str, tuple[str | None, ...]]  # a value, and what each of its tafiles holds
+
+
+@dataclass(frozen=True)
+class GroupMap:
+    """The bytes of one relay group's map. tafiles: path as tafile= names it -> PEM."""
+
+    group: RelayGroup
+    text: str
+    tafiles: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of text and tafiles; of the text alone where there is no tafile."""
+        digest = hashlib.sha256(self.text.encode())
+        for path, pem in sorted(self.tafiles.items()):
+            digest.update(f"\0{path}\0{pem}".encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def entries(self) -> dict[str, str]:
+        """Key -> value of every line that is no comment; MapRefused for a line that the portal did not write."""
+        found: dict[str, str] = {}
+        for number, line in enumerate(self.text.splitlines(), start=1):
+            if not line or line.startswith("#"):
+                continue
+            key, tab, value = line.partition("\t")
+            if not tab or not key or not value or key in found:
+                raise MapRefused(
+                    _("relay group %s") % self.group.name, _("line %s of its map is not one of ours") % number
+                )
+            found[key] = value
+        return found
+
+    def key_of(self, nexthop: str) -> str | None:
+        """Return the key that applies to *nexthop*, None for main.cf's default."""
+        return next((key for key in lookup_keys(nexthop) if key in self.entries), None)
+
+    def policy_of(self, key: str) -> ParsedPolicy | Invalid:
+        """Return what Postfix reads under *key*."""
+        relay = settings_of(self.group, self.tafiles)
+        return parse_value(self.entries[key], relay.postfix, relay)
+
+    def applying(self, nexthop: str) -> Applying | None:
+        """Return what applies to *nexthop*, such that equal answers mean equal policies."""
+        key = self.key_of(nexthop)
+        if key is None:
+            return None
+        policy = self.policy_of(key)
+        paths = policy.tafile if isinstance(policy, ParsedPolicy) else ()
+        return self.entries[key], tuple(self.tafiles.get(path) for path in paths)
+
+
+def render_group(group: RelayGroup, shots: Mapping[int, Snapshot]) -> GroupMap:
+    """Return the map of *group* for the channels in *shots*: comments and lines, by key.
+
+    Raises EntryRefused where an entry cannot stand in a map of this group, or two channels hold one key.
+    """
+    pins, authorities = _pins_of(shots), _authorities_of(shots)
+    tafiles: dict[str, str] = {}
+    blocks: dict[str, str] = {}
+    taken: set[str] = set()
+    for shot in shots.values():
+        entries = list(_entries(group, shot, pins, authorities))
+        for entry, files in entries:
+            if entry.nexthop.text in taken:
+                raise EntryRefused(_("nexthop %s") % entry.nexthop.text, _("two channels hold it"))
+            taken.add(entry.nexthop.text)
+            tafiles |= files
+        if entries:
+            lines = [f"# {line}" for line in shot["comment"].splitlines()]
+            lines += [render_entry(entry) for entry, _files in entries]
+            blocks[entries[0][0].nexthop.text] = "\n".join(lines) + "\n"
+    return GroupMap(group, "".join(blocks[key] for key in sorted(blocks)), tafiles)
+
+
+def active_map(group: RelayGroup) -> GroupMap:
+    """Return the published map of *group*; an empty one before its first release."""
+    head = Head.objects.filter(pk=1).first()
+    artefact = Artefact.objects.filter(group=group, release_id=head.release_id).first() if head else None
+    if artefact is None:
+        return GroupMap(group, "")
+    active = GroupMap(group, artefact.text, dict(artefact.tafiles))
+    if active.sha256 != artefact.sha256:
+        raise MapRefused(_("relay group %s") % group.name, _("its published map is not what was released"))
+    return active
+
+
+def active_text(group: RelayGroup) -> str:
+    """Return the published map of *group*, byte for byte; empty before its first release."""
+    return active_map(group).text
+
+
+def keys_of(nexthops: str | Sequence[str]) -> set[str]:
+    """Return the keys of what a person typed, both forms of an internationalised name. Errors: NameRefused."""
+    texts = [nexthops] if isinstance(nexthops, str) else list(nexthops)
+    return {key for text in texts for key in Nexthop.parse(text).keys()}
+
+
+def demand_entries(shot: Snapshot, channel: Channel) -> None:
+    """Raise EntryRefused where a relay group could not take the entries of *shot*."""
+    if shot["removed"]:
+        return
+    for group in RelayGroup.objects.all():
+        render_group(group, {channel.pk or 0: shot})
+
+
+def _entries(
+    group: RelayGroup, shot: Snapshot, pins: Mapping[int, Pin], authorities: Mapping[str, PrivateAuthority]
+) -> Iterator[tuple[PolicyEntry, dict[str, str]]]:
+    """Yield the entries of one channel with the tafiles they name."""
+    if shot["removed"]:
+        return
+    relay = settings_of(group)
+    level = SecurityLevel(shot["level"])
+    match = tuple(shot["match"].splitlines())
+    if level is SecurityLevel.FINGERPRINT:
+        given = [*match, *(pins[key].digests.get(relay.fingerprint_digest, "") for key in shot["pins"])]
+        match = _of_algorithm(given, relay.fingerprint_digest)
+    files = {}
+    if level.takes_tafile:
+        files = {f"{group.tafile_directory}/{one}.pem": authorities[one].pem for one in shot["authorities"]}
+    for key in shot["nexthops"]:
+        try:
+            entry = PolicyEntry(
+                Nexthop.parse(key),
+                level,
+                match=match,
+                tafile=tuple(files),
+                protocols=shot["protocols"],
+                ciphers=shot["ciphers"],
+                exclude=shot["exclude"],
+                servername=shot["servername"],
+            ).check_for(relay.postfix)
+        except RefusedInput as refused:
+            cause = _("relay group %(group)s: %(cause)s") % {"group": group.name, "cause": refused.cause}
+            raise EntryRefused(refused.subject, cause, refused.cure) from refused
+        yield entry, files
+
+
+def _of_algorithm(digests: Sequence[str], algorithm: str) -> tuple[str, ...]:
+    """Return the digests that the relays compare; what is no digest at all is left for PolicyEntry to refuse."""
+    kept = []
+    for text in digests:
+        digest = digest_of(text) if text else b""
+        if digest is None or len(digest) == DIGESTS.get(algorithm) or (text and len(digest) not in DIGESTS.values()):
+            kept.append(text)
+    return tuple(kept)
+
+
+def _pins_of(shots: Mapping[int, Snapshot]) -> dict[int, Pin]:
+    """Return the pins that *shots* name, in one query."""
+    return Pin.objects.in_bulk({key for shot in shots.values() for key in shot["pins"]})
+
+
+def _authorities_of(shots: Mapping[int, Snapshot]) -> dict[str, PrivateAuthority]:
+    """Return the private CAs that *shots* name, by SHA-256 (equal hash, equal PEM, whatever the channel)."""
+    wanted = {sha256 for shot in shots.values() for sha256 in shot["authorities"]}
+    return {one.sha256: one for one in PrivateAuthority.objects.filter(sha256__in=wanted)}
