@@ -144,7 +144,6 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "partners.web.navigation.shell",
-                "partners.web.navigation.navigation",
             ]
         },
     }

@@ -9,5 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("accounts/", include("allauth.urls")),
     path("admin/", site.urls),
+    path("", include("partners.web.frame_urls")),
     path("", include("partners.web.urls")),
 ]
+handler500 = "partners.web.failures.server_error"

@@ -7,7 +7,7 @@ import structlog
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.functional import Promise, SimpleLazyObject
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from partners.models import User
@@ -16,12 +16,16 @@ from partners.web.preferences import chosen_theme
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry of a navigation before it is resolved: url_name, label, icon, and the heading it stands below."""
+    """One entry of a navigation before it is resolved.
+
+    group: the heading it stands below; key: the letter that opens it after "g".
+    """
 
     url_name: str
     label: Promise
     icon: str
     group: Promise | str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Entry:
     label: Promise
     icon: str
     group: Promise | str
+    key: str
     opens_group: bool
     current: bool
 
@@ -49,12 +54,12 @@ _LOOK_BACK = _("Look back and ahead")
 _SET_UP = _("Set-up")
 
 TEAM = (
-    Row("today", _("Today"), "inbox"),
-    Row("partner-list", _("Partners"), "users"),
-    Row("approvals", _("Approvals"), "user-check"),
-    Row("release-list", _("Releases"), "stack"),
+    Row("today", _("Today"), "inbox", key="t"),
+    Row("partner-list", _("Partners"), "users", key="p"),
+    Row("approvals", _("Approvals"), "user-check", key="a"),
+    Row("release-list", _("Releases"), "stack", key="r"),
     Row("relay-list", _("Relays"), "server"),
-    Row("compliance", _("Compliance"), "chart", _LOOK_BACK),
+    Row("compliance", _("Compliance"), "chart", _LOOK_BACK, "c"),
     Row("audit-list", _("Audit log"), "book", _LOOK_BACK),
     Row("export-home", _("Export"), "download", _SET_UP),
     Row("settings-home", _("Settings"), "settings", _SET_UP),
@@ -71,14 +76,15 @@ MANAGEMENT = (
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Return what every page of this reader borrows; nothing is read from the database before a template asks."""
+    """Return what every page of this reader borrows; `shell` is the template to extend."""
     user: User | AnonymousUser = getattr(request, "user", None) or AnonymousUser()
+    template, rows = _audience(user)
     return {
+        "shell": template,
         "theme": chosen_theme(request),
         "reference": structlog.contextvars.get_contextvars().get("request_id", ""),
-        "shell_template": SimpleLazyObject(lambda: _audience(user)[0]),
-        "navigation": SimpleLazyObject(lambda: entries(_audience(user)[1], path=request.path)),
-        "person": SimpleLazyObject(lambda: person(user)),
+        "navigation": entries(rows, path=request.path),
+        "person": person(user),
     }
 
 
@@ -94,7 +100,7 @@ def entries(rows: tuple[Row, ...], *, path: str) -> list[Entry]:
     current = max(inside, key=len, default=None)
     headings = ["", *(str(row.group) for row, _url in found)]
     return [
-        Entry(url, row.label, row.icon, row.group, str(row.group) != headings[index], url == current)
+        Entry(url, row.label, row.icon, row.group, row.key, str(row.group) != headings[index], url == current)
         for index, (row, url) in enumerate(found)
     ]
 
