@@ -27,7 +27,7 @@ _BRACKETED = re.compile(r"\[(?P<inner>[^\]]*)\](?::.*)?")
 
 @dataclass(frozen=True, slots=True)
 class MatchResult:
-    """Whether the names match. name: the certificate's name that did; asked: what was looked for; seen: what is there."""
+    """Whether the names match. name: the one that did; asked: what was looked for; seen: what the certificate holds."""
 
     matched: bool
     name: str = ""
@@ -46,7 +46,7 @@ class _Asked:
 def match_names(patterns: Iterable[str], nexthop: str, mx_host: str, der: bytes) -> MatchResult:
     """Say whether the leaf *der* carries a name that one of *patterns* accepts.
 
-    patterns: fields of match=, already split; nexthop: with or without brackets and port; mx_host: the name connected to.
+    patterns: fields of match=, already split; nexthop: with or without brackets and port; mx_host: as connected to.
     An IP check and a name check must both succeed; without any check nothing matches.
     """
     asked = _asked(patterns, nexthop_domain(nexthop), mx_host)

@@ -211,7 +211,8 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
 _COMMANDS = {
     _TLS: "openssl s_client -starttls smtp -showcerts -connect {peer} -verify_hostname {mx_host} </dev/null",
     "fingerprint": (
-        "openssl s_client -starttls smtp -connect {peer} </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -{digest}"
+        "openssl s_client -starttls smtp -connect {peer} </dev/null 2>/dev/null"
+        " | openssl x509 -noout -fingerprint -{digest}"
     ),
     _DNS: "dig +dnssec {nexthop} MX",
     "tlsa": "dig +dnssec {tlsa} TLSA",

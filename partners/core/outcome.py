@@ -1,0 +1,106 @@
+"""What an opinion is made of: per address, per message; and what judge() needs to know of an entry."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from partners.core.levels import SecurityLevel
+
+__all__ = ["Delivery", "HostOutcome", "JudgedPolicy", "TlsStatus", "Verdict"]
+
+
+class JudgedPolicy(Protocol):
+    """What judge() reads of a policy entry. None: the attribute is not there, so that main.cf counts.
+
+    match, tafile: the values of all such attributes. invalid: why Postfix refuses the entry, "" where it does not.
+    """
+
+    @property
+    def level(self) -> SecurityLevel: ...
+    @property
+    def match(self) -> tuple[str, ...]: ...
+    @property
+    def tafile(self) -> tuple[str, ...]: ...
+    @property
+    def protocols(self) -> str | None: ...
+    @property
+    def ciphers(self) -> str | None: ...
+    @property
+    def exclude(self) -> str | None: ...
+    @property
+    def servername(self) -> str | None: ...
+    @property
+    def invalid(self) -> str: ...
+
+
+class Delivery(Enum):
+    """What happens to the message; UNKNOWN where facts are missing."""
+
+    DELIVER = "deliver"
+    DEFER = "defer"
+    BOUNCE = "bounce"
+    UNKNOWN = "unknown"
+
+
+class TlsStatus(Enum):
+    """Postfix's words for the peer (tls_log_summary() in src/tls/tls_misc.c); NONE: plaintext, or no session."""
+
+    NONE = "none"
+    ANONYMOUS = "Anonymous"
+    UNTRUSTED = "Untrusted"
+    TRUSTED = "Trusted"
+    VERIFIED = "Verified"
+
+
+@dataclass(frozen=True, slots=True)
+class HostOutcome:
+    """What happens at one address of one MX host if Postfix comes to it.
+
+    effective: the level that is enforced there (dane may fall to may or encrypt). dsn: "2.0.0" where mail flows.
+    text: as smtp(8) would log it. reasons: stable codes (see reasons.py), all that apply, worst first.
+    plaintext: mail would flow without TLS at once (fresh message).
+    """
+
+    mx_host: str
+    preference: int
+    address: str
+    port: int
+    delivery: Delivery
+    tls_status: TlsStatus
+    effective: SecurityLevel
+    dsn: str
+    text: str
+    reasons: tuple[str, ...]
+    plaintext: bool = False
+    pin_seen: str = ""
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What happens to a message to a nexthop.
+
+    hosts: one row per address in Postfix's order; `tried` is how many of them smtp(8) would use before it stops.
+    delivery: of the message; `host` the outcome that decided it (None where no host was reached).
+    key: the map key that applied, None for main.cf's default. level: the entry's level.
+    unknown: cause where delivery is UNKNOWN, else "".
+    """
+
+    nexthop: str
+    key: str | None
+    level: SecurityLevel
+    delivery: Delivery
+    tls_status: TlsStatus
+    plaintext: bool | None
+    dsn: str
+    text: str
+    reasons: tuple[str, ...]
+    hosts: tuple[HostOutcome, ...]
+    host: HostOutcome | None
+    unknown: str = ""
+
+    @property
+    def all_deliver(self) -> bool:
+        """Whether every address that Postfix may use takes the mail."""
+        return bool(self.hosts) and all(row.delivery is Delivery.DELIVER for row in self.hosts)

@@ -1,0 +1,266 @@
+"""What smtp(8) makes of one session: from the greeting to the certificate, one outcome per address.
+
+Source: smtp_helo(), smtp_start_tls() in src/smtp/smtp_proto.c; texts and status codes as smtp(8) logs them.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from partners.core import chain as chains
+from partners.core.certificates import cert_fingerprint, clean_text, pkey_fingerprint
+from partners.core.effective import EffectivePolicy
+from partners.core.errors import CertificateRefused
+from partners.core.levels import SecurityLevel
+from partners.core.matching import match_names
+from partners.core.observation import PeerFacts, Stage, TlsFacts
+from partners.core.outcome import Delivery, TlsStatus
+from partners.core.reasons import Reason
+from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
+
+__all__ = ["Place", "SessionOutcome", "judge_session"]
+
+_ENHANCED = re.compile(r"(?:\d{3}[ -])?\s*([245]\.\d{1,3}\.\d{1,3})\b")
+_OLD_VERSIONS = {"SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1"}
+_NOT_VERIFIED = "Server certificate not verified"
+_HANDSHAKE = "Cannot start TLS: handshake failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a session took place: the nexthop as written, the MX host, and "H[ip]" as it is logged."""
+
+    nexthop: str
+    mx_host: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOutcome:
+    """What happens at one address. fallback: an aged message would be sent again without TLS (level may)."""
+
+    delivery: Delivery
+    dsn: str
+    text: str
+    tls_status: TlsStatus = TlsStatus.NONE
+    reasons: tuple[str, ...] = ()
+    plaintext: bool = False
+    fallback: bool = False
+    pin_seen: str = ""
+
+
+def judge_session(
+    peer: PeerFacts, effective: EffectivePolicy, place: Place, relay: RelaySettings, now: datetime
+) -> SessionOutcome:
+    """Say what smtp(8) does at this address with a message that has just arrived."""
+    for step in (_connect, _greeting, _ehlo):
+        if (outcome := step(peer, place, relay)) is not None:
+            return outcome
+    if effective.level is SecurityLevel.NONE:
+        return _plaintext()
+    if (outcome := _starttls(peer, effective, place, relay)) is not None:
+        return outcome
+    judged = _certificate(peer, effective, place, relay, now)
+    if judged.delivery is Delivery.DELIVER and peer.ended is Stage.EHLO_TLS and peer.stop:
+        return _after_tls(peer, effective, place, judged)
+    return judged
+
+
+def _connect(peer: PeerFacts, place: Place, _relay: RelaySettings) -> SessionOutcome | None:
+    if peer.ended is not Stage.CONNECT:
+        return None
+    words = {"refused": "Connection refused", "timeout": "Connection timed out"}
+    text = f"connect to {place.peer}:{peer.port}: {words.get(peer.stop, 'Host is unreachable')}"
+    return SessionOutcome(Delivery.DEFER, "4.4.1", text, reasons=(Reason.CONNECT_FAILED,))
+
+
+def _greeting(peer: PeerFacts, place: Place, relay: RelaySettings) -> SessionOutcome | None:
+    if peer.ended is not Stage.GREETING:
+        return None
+    if not peer.greeting_code:
+        return _lost(peer, place, "receiving the initial server greeting")
+    kind = peer.greeting_code // 100
+    if kind not in {2, 4, 5}:
+        return SessionOutcome(
+            Delivery.BOUNCE, "5.5.0", f"host {place.peer} said: {_reply(peer.greeting_code, peer.greeting_text)}",
+            reasons=(Reason.GREETING_REJECTED,),
+        )  # fmt: skip
+    text = f"host {place.peer} refused to talk to me: {_reply(peer.greeting_code, peer.greeting_text)}"
+    dsn = _dsn(peer.greeting_code, peer.greeting_text)
+    if kind == 5 and not relay.smtp_skip_5xx_greeting:
+        return SessionOutcome(Delivery.BOUNCE, dsn, text, reasons=(Reason.GREETING_REJECTED,))
+    reason = Reason.GREETING_REJECTED if kind == 5 else Reason.GREETING_TEMPORARY
+    return SessionOutcome(Delivery.DEFER, "4" + dsn[1:], text, reasons=(reason,))
+
+
+def _ehlo(peer: PeerFacts, place: Place, relay: RelaySettings) -> SessionOutcome | None:
+    if relay.myhostname and peer.ehlo_name.lower() == relay.myhostname.lower():
+        text = f"mail for {place.nexthop} loops back to myself"
+        return SessionOutcome(Delivery.BOUNCE, "5.4.6", text, reasons=(Reason.MAIL_LOOP,))
+    if peer.ended is not Stage.EHLO or not peer.stop:
+        return None
+    if not peer.ehlo_code:
+        return _lost(peer, place, "performing the EHLO handshake")
+    return _refused_to_talk(peer.ehlo_code, peer.ehlo_text, place)
+
+
+def _starttls(peer: PeerFacts, effective: EffectivePolicy, place: Place, relay: RelaySettings) -> SessionOutcome | None:
+    if not (peer.starttls_offered and peer.esmtp):
+        return _starttls_missing(effective, place)
+    if peer.ended is Stage.STARTTLS and peer.stop:
+        return _starttls_refused(peer, effective, place)
+    if peer.tls is None or peer.ended is Stage.HANDSHAKE or _is_too_old(peer, effective, relay):
+        return _handshake_failed(effective)
+    return None
+
+
+def _starttls_missing(effective: EffectivePolicy, place: Place) -> SessionOutcome:
+    if not effective.level.requires_tls:
+        return _plaintext(Reason.STARTTLS_NOT_SUPPORTED)
+    text = f"TLS is required, but was not offered by host {place.peer}"
+    return SessionOutcome(Delivery.DEFER, "4.7.4", text, reasons=(Reason.STARTTLS_NOT_SUPPORTED,))
+
+
+def _starttls_refused(peer: PeerFacts, effective: EffectivePolicy, place: Place) -> SessionOutcome:
+    """Silence or a closed connection is never answered with plaintext; a refusal at may is, on the same connection."""
+    if not peer.starttls_code:
+        return _lost(peer, place, "performing the STARTTLS handshake")
+    is_temporary = peer.starttls_code // 100 == 4
+    reason = Reason.STARTTLS_TEMPORARY if is_temporary else Reason.STARTTLS_REJECTED
+    if not effective.level.requires_tls:
+        return _plaintext(reason)
+    reply = _reply(peer.starttls_code, peer.starttls_text)
+    text = f"TLS is required, but host {place.peer} refused to start TLS: {reply}"
+    delivery = Delivery.DEFER if is_temporary else Delivery.BOUNCE
+    return SessionOutcome(delivery, _dsn(peer.starttls_code, peer.starttls_text), text, reasons=(reason,))
+
+
+def _handshake_failed(effective: EffectivePolicy) -> SessionOutcome:
+    fallback = effective.level is SecurityLevel.MAY
+    return SessionOutcome(Delivery.DEFER, "4.7.5", _HANDSHAKE, reasons=(Reason.HANDSHAKE_FAILED,), fallback=fallback)
+
+
+def _is_too_old(peer: PeerFacts, effective: EffectivePolicy, relay: RelaySettings) -> bool:
+    """Whether the permissive probe got on with a TLS version that security level 1 of OpenSSL 3 refuses."""
+    strict = effective.level.must_match and not peer.profile.strict and relay.openssl >= OpensslRelease(3, 0)
+    return strict and peer.tls is not None and peer.tls.version in _OLD_VERSIONS
+
+
+def _certificate(
+    peer: PeerFacts, effective: EffectivePolicy, place: Place, relay: RelaySettings, now: datetime
+) -> SessionOutcome:
+    if effective.level in _JUDGES and peer.tls is not None:
+        return _JUDGES[effective.level](peer.tls, effective, place, relay, now)
+    return SessionOutcome(Delivery.UNKNOWN, "", "dane not judged yet", reasons=(Reason.NOT_MEASURED,))
+
+
+def _opportunistic(
+    tls: TlsFacts, effective: EffectivePolicy, _place: Place, relay: RelaySettings, now: datetime
+) -> SessionOutcome:
+    """Levels may and encrypt: the certificate decides over a word in the log alone."""
+    if not tls.chain:
+        return _delivered(TlsStatus.ANONYMOUS)
+    depth = relay.smtp_tls_scert_verifydepth
+    result = chains.verify(tls.chain, effective.anchors, now, depth=depth, strict=False)
+    return _delivered(TlsStatus.TRUSTED if result.trusted else TlsStatus.UNTRUSTED)
+
+
+def _by_ca_and_name(
+    tls: TlsFacts, effective: EffectivePolicy, place: Place, relay: RelaySettings, now: datetime
+) -> SessionOutcome:
+    if not tls.chain:
+        return _not_verified(TlsStatus.ANONYMOUS, Reason.CERTIFICATE_NOT_SENT)
+    depth = relay.smtp_tls_scert_verifydepth
+    result = chains.verify(tls.chain, effective.anchors, now, depth=depth, strict=True)
+    matched = match_names(effective.names, place.nexthop, place.mx_host, tls.chain[0]).matched
+    if result.trusted and matched:
+        return _delivered(TlsStatus.VERIFIED)
+    reasons = [] if result.trusted else [result.reason]
+    reasons += [] if matched else [Reason.CERTIFICATE_HOST_MISMATCH]
+    return _not_verified(_status_of_mismatch(relay) if result.trusted else TlsStatus.UNTRUSTED, *reasons)
+
+
+def _by_fingerprint(
+    tls: TlsFacts, effective: EffectivePolicy, _place: Place, _relay: RelaySettings, _now: datetime
+) -> SessionOutcome:
+    """Digest of the leaf or of its key, and nothing else: no name, no date, no chain."""
+    if not tls.chain:
+        return _not_verified(TlsStatus.ANONYMOUS, Reason.CERTIFICATE_NOT_SENT)
+    if not effective.digests:
+        return _not_verified(TlsStatus.UNTRUSTED, Reason.FINGERPRINT_UNUSABLE)
+    for fingerprint in _fingerprints(tls.chain[0], effective.algorithm):
+        if bytes.fromhex(fingerprint.replace(":", "")) in effective.digests:
+            return _delivered(TlsStatus.VERIFIED, fingerprint)
+    return _not_verified(TlsStatus.UNTRUSTED, Reason.FINGERPRINT_MISMATCH)
+
+
+_Judge = Callable[[TlsFacts, EffectivePolicy, Place, RelaySettings, datetime], SessionOutcome]
+_JUDGES: dict[SecurityLevel, _Judge] = {
+    SecurityLevel.MAY: _opportunistic,
+    SecurityLevel.ENCRYPT: _opportunistic,
+    SecurityLevel.VERIFY: _by_ca_and_name,
+    SecurityLevel.SECURE: _by_ca_and_name,
+    SecurityLevel.FINGERPRINT: _by_fingerprint,
+}
+
+
+def _fingerprints(der: bytes, algorithm: str) -> tuple[str, ...]:
+    try:
+        return cert_fingerprint(der, algorithm), pkey_fingerprint(der, algorithm)
+    except CertificateRefused:
+        return (cert_fingerprint(der, algorithm),)
+
+
+def _status_of_mismatch(relay: RelaySettings) -> TlsStatus:
+    """A good chain with a wrong name is logged "Untrusted" from 3.6.0 to 3.10.3 (HISTORY 20250730), else "Trusted"."""
+    odd = PostfixRelease(3, 6) <= relay.postfix < PostfixRelease(3, 10, 4)
+    return TlsStatus.UNTRUSTED if odd else TlsStatus.TRUSTED
+
+
+def _after_tls(peer: PeerFacts, effective: EffectivePolicy, place: Place, judged: SessionOutcome) -> SessionOutcome:
+    if peer.ehlo_tls_code:
+        return _refused_to_talk(peer.ehlo_tls_code, peer.ehlo_tls_text, place, judged.tls_status)
+    lost = _lost(peer, place, "performing the EHLO handshake", judged.tls_status)
+    fallback = effective.level is SecurityLevel.MAY
+    return SessionOutcome(
+        lost.delivery, lost.dsn, lost.text, lost.tls_status, lost.reasons, fallback=fallback, pin_seen=judged.pin_seen
+    )
+
+
+def _delivered(status: TlsStatus, pin: str = "") -> SessionOutcome:
+    return SessionOutcome(Delivery.DELIVER, "2.0.0", "", status, pin_seen=pin)
+
+
+def _plaintext(*reasons: Reason) -> SessionOutcome:
+    return SessionOutcome(Delivery.DELIVER, "2.0.0", "", reasons=(*reasons, Reason.PLAINTEXT), plaintext=True)
+
+
+def _not_verified(status: TlsStatus, *reasons: str) -> SessionOutcome:
+    return SessionOutcome(Delivery.DEFER, "4.7.5", _NOT_VERIFIED, status, tuple(reasons))
+
+
+def _refused_to_talk(code: int, text: str, place: Place, status: TlsStatus = TlsStatus.NONE) -> SessionOutcome:
+    delivery = Delivery.DEFER if code // 100 == 4 else Delivery.BOUNCE
+    reason = Reason.GREETING_TEMPORARY if delivery is Delivery.DEFER else Reason.GREETING_REJECTED
+    words = f"host {place.peer} refused to talk to me: {_reply(code, text)}"
+    return SessionOutcome(delivery, _dsn(code, text), words, status, (reason,))
+
+
+def _lost(peer: PeerFacts, place: Place, doing: str, status: TlsStatus = TlsStatus.NONE) -> SessionOutcome:
+    late = peer.stop == "timeout"
+    text = f"conversation with {place.peer} timed out" if late else f"lost connection with {place.peer}"
+    return SessionOutcome(Delivery.DEFER, "4.4.2", f"{text} while {doing}", status, (Reason.CONNECTION_LOST,))
+
+
+def _reply(code: int, text: str) -> str:
+    words = clean_text(text, 512)
+    return words if words.startswith(str(code)) else f"{code} {words}".rstrip()
+
+
+def _dsn(code: int, text: str) -> str:
+    """Return the peer's enhanced status code if it fits its reply code, else x.0.0; 5.5.0 for a reply out of place."""
+    found = _ENHANCED.match(text)
+    if found and found[1][0] == str(code)[0]:
+        return found[1]
+    return f"{code // 100}.0.0" if code // 100 in {4, 5} else "5.5.0"
