@@ -47,7 +47,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 _KINDS = {NexthopFacts: "nexthop", PeerFacts: "peer", NotMeasured: "not-measured"}
-_ENHANCED_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)", re.ASCII)  # RFC 3463 section 2, as a reply begins
+_ENHANCED_STATUS = re.compile(r"(?:\d{3}[ -])?\s*([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)  # RFC 3463 section 2
 _WHEN = frozenset({"looked_up_at", "seen_at", "tried_at", "duration_ms"})
 _WORDS = frozenset({"lookup_text", "detail"})
 _REPLIES = ("greeting", "ehlo", "starttls", "ehlo_tls")
@@ -148,12 +148,11 @@ def _judged_of_host(row: Json) -> Json:
 
 def _judged_of_peer(facts: PeerFacts) -> Json:
     """Return *facts* without times, without the endpoint, and of each reply the code and the enhanced status alone."""
-    left_out = _WHEN | {"address", "port", *(f"{reply}_text" for reply in _REPLIES)}
+    left_out = _WHEN | {"address", "port", "features", *(f"{reply}_text" for reply in _REPLIES)}
     judged = {name: value for name, value in _plain(facts).items() if name not in left_out}
-    judged["features"] = sorted(facts.features)
     for reply in _REPLIES:
         status = _ENHANCED_STATUS.match(getattr(facts, f"{reply}_text"))
-        judged[f"{reply}_status"] = status[0] if status else ""
+        judged[f"{reply}_status"] = status[1] if status else ""
     return judged
 
 
