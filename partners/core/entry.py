@@ -10,10 +10,19 @@ from typing import Self
 
 from partners.core.certificates import DIGESTS
 from partners.core.errors import EntryRefused, NameRefused
-from partners.core.grammar import ATTRIBUTES, Invalid, ParsedPolicy, digest_of, level_since, parse_value, written_digest
+from partners.core.grammar import (
+    ATTRIBUTES,
+    NOTHING_LEFT,
+    Invalid,
+    ParsedPolicy,
+    digest_of,
+    level_since,
+    parse_value,
+    written_digest,
+)
 from partners.core.levels import SecurityLevel
 from partners.core.names import MatchKind, MatchName, Nexthop, NexthopKind, is_hostname, shown, to_ascii
-from partners.core.relay import PostfixRelease
+from partners.core.relay import PostfixRelease, RelaySettings
 
 __all__ = ["GRADES", "NOTHING", "PROTOCOLS", "PolicyEntry", "parse_entry", "render_entry", "render_value"]
 
@@ -99,17 +108,21 @@ class PolicyEntry:
             )
         return self
 
+    def as_read_by(self, relay: RelaySettings) -> ParsedPolicy | Invalid:
+        """Return what *relay* makes of the written entry: what judge() wants."""
+        return parse_value(render_value(self), relay.postfix, relay)
+
     @classmethod
     def from_policy(cls, nexthop: Nexthop, policy: ParsedPolicy) -> Self:
         """Return the entry that says what *policy* says; EntryRefused where Postfix would ignore a part of it."""
         if policy.warnings:
             raise EntryRefused(f"nexthop {nexthop}", f"Postfix warns: {policy.warnings[0]}", "take that part out")
-        if policy.match == ():
+        if policy.match == NOTHING_LEFT:
             raise EntryRefused(f"nexthop {nexthop}", "nothing is left of match=, so that nothing can match", "name one")
         return cls(
             nexthop,
             policy.level,
-            match=policy.match or (),
+            match=policy.match,
             tafile=policy.tafile,
             protocols=_told(policy.protocols),
             ciphers=_told(policy.ciphers),

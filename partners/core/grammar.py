@@ -19,6 +19,7 @@ from partners.core.relay import PostfixRelease, RelaySettings
 
 __all__ = [
     "ATTRIBUTES",
+    "NOTHING_LEFT",
     "Attribute",
     "Invalid",
     "ParsedPolicy",
@@ -68,6 +69,8 @@ ATTRIBUTES = {
     )
 }
 
+NOTHING_LEFT = ("",)  # the match= of "match=:": it replaces main.cf's list, and nothing matches
+
 _SEPARATORS = ", \t\r\n"  # CHARS_COMMA_SP
 _BLANKS = " \t\n\v\f\r"  # isspace() in the C locale
 _BRACES = PostfixRelease(3, 10)
@@ -89,15 +92,15 @@ _PEM_END = b"-----END %s-----"
 class ParsedPolicy:
     """A value that Postfix takes.
 
-    match: fields of every match=, split as the level splits them; None where main.cf's list applies (no match=; before
-    release 3.9 also fingerprints of which none is well-formed), () where nothing is left and nothing can match.
+    match: fields of every match=, split as the level splits them; () where main.cf's list applies (no match=; before
+    release 3.9 also fingerprints of which none is well-formed), NOTHING_LEFT where no field is left to match.
     At fingerprint: well-formed digests as "AA:BB:…", of whatever length; `usable` holds those of the relay's algorithm.
     protocols, exclude: None where absent, "" where present and empty (it replaces main.cf's).
     sts: policy_* and mx_host_pattern as (name, value). warnings: what Postfix would log.
     """
 
     level: SecurityLevel
-    match: tuple[str, ...] | None = None
+    match: tuple[str, ...] = ()
     tafile: tuple[str, ...] = ()
     protocols: str | None = None
     ciphers: str | None = None
@@ -107,18 +110,36 @@ class ParsedPolicy:
     enable_rpk: bool | None = None
     sts: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    invalid: str = ""  # never: judge() asks
 
     def usable(self, algorithm: str) -> tuple[str, ...]:
         """Return the digests of match= whose length is that of *algorithm*; others match nothing."""
-        return tuple(one for one in self.match or () if len(bytes.fromhex(one.replace(":", ""))) == DIGESTS[algorithm])
+        return tuple(
+            one for one in self.match if one and len(bytes.fromhex(one.replace(":", ""))) == DIGESTS[algorithm]
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """A value that Postfix refuses: no connection is made, mail defers 4.7.5 "client TLS configuration problem"."""
+    """A value that Postfix refuses: no connection is made, mail defers 4.7.5 "client TLS configuration problem".
+
+    level: as written, none where there is none; the other fields stand empty, so that judge() can ask for `invalid`.
+    """
 
     reason: str
     warnings: tuple[str, ...] = ()
+    level: SecurityLevel = SecurityLevel.NONE
+    match: tuple[str, ...] = ()
+    tafile: tuple[str, ...] = ()
+    protocols: str | None = None
+    ciphers: str | None = None
+    exclude: str | None = None
+    servername: str | None = None
+
+    @property
+    def invalid(self) -> str:
+        """Why Postfix refuses the entry."""
+        return self.reason
 
 
 class _Refused(Exception):
@@ -157,7 +178,7 @@ def parse_value(text: str, release: PostfixRelease, settings: RelaySettings | No
             _take(token, reading)
         return _policy(reading)
     except _Refused as refused:
-        return Invalid(str(refused), tuple(reading.warnings))
+        return Invalid(str(refused), tuple(reading.warnings), level)
 
 
 def level_since(level: SecurityLevel) -> PostfixRelease:
@@ -249,9 +270,13 @@ def _refuse_value(name: str, value: str, reading: _Reading) -> None:
 def _refuse_tafile(path: str, settings: RelaySettings) -> None:
     """Refuse what tls_dane_load_trustfile() cannot load: no file, no PEM object, broken base64.
 
-    Objects of other types count as loaded, though they add nothing.
+    Objects of other types count as loaded, though they add nothing. A path that is not in the settings is taken for
+    good here; judge() says that nothing is known of it.
     """
-    content = dict(settings.ta_files).get(path)
+    known = dict(settings.ta_files)
+    if path not in known:
+        return
+    content = known[path]
     if content is None:
         raise _Refused(f"error opening trust anchor file: {shown(path)}: No such file or directory")
     begins = list(_PEM_BEGIN.finditer(content))
@@ -301,19 +326,19 @@ def _switch(values: dict[str, list[str]], name: str) -> bool | None:
     return _YES_NO[values[name][-1].lower()] if name in values else None
 
 
-def _match(reading: _Reading) -> tuple[str, ...] | None:
+def _match(reading: _Reading) -> tuple[str, ...]:
     if reading.level is SecurityLevel.FINGERPRINT:
         return _fingerprints(reading)
     if "match" not in reading.values:
-        return None
+        return ()
     names = [name for value in reading.values["match"] for name in value.split(":") if name]
     if "." in names:
         reading.warnings.append('ignoring match name "."')
-    return tuple(name for name in names if name != ".")
+    return tuple(name for name in names if name != ".") or NOTHING_LEFT
 
 
-def _fingerprints(reading: _Reading) -> tuple[str, ...] | None:
-    """Return the well-formed digests; None where main.cf's apply (from release 3.9 only where none was given)."""
+def _fingerprints(reading: _Reading) -> tuple[str, ...]:
+    """Return the well-formed digests; () where main.cf's apply (from release 3.9 only where none was given)."""
     given = [one for value in reading.values.get("match", ()) for one in value.split("|") if one]
     digests = _well_formed(given, reading)
     if digests:
@@ -323,10 +348,10 @@ def _fingerprints(reading: _Reading) -> tuple[str, ...] | None:
     if "match" in reading.values and reading.release >= _NO_FALLBACK:
         raise _Refused("configured at fingerprint security level, but with no fingerprints to match")
     if reading.settings is None:
-        return None
+        return ()
     if not _well_formed(reading.settings.smtp_tls_fingerprint_cert_match, reading):
         raise _Refused("configured at fingerprint security level, but with no fingerprints to match")
-    return None
+    return ()
 
 
 def _well_formed(given: list[str] | tuple[str, ...], reading: _Reading) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ __all__ = [
     "is_hostname",
     "lookup_keys",
     "shown",
+    "table_key",
     "to_ascii",
     "to_unicode",
 ]
@@ -234,14 +235,22 @@ def lookup_keys(nexthop: str) -> tuple[str, ...]:
     """Return the keys that Postfix looks up for *nexthop*, in its order: itself, then ".parent" up to the TLD.
 
     Shape: a.b.example -> a.b.example, .b.example, .example. Anything with brackets or a port is looked up alone.
+    Keys are folded as table_key() folds them: straße.example asks for strasse.example.
     """
-    key = nexthop.lower() if nexthop.isascii() else fold(nexthop)
+    key = table_key(nexthop)
     keys = [key]
     rest = key
     while is_hostname(key) and "." in rest:
         rest = rest.partition(".")[2]
         keys.append(f".{rest}")
     return tuple(keys)
+
+
+def table_key(text: str) -> str:
+    """Return *text* as Postfix folds both sides of a lookup (DICT_FLAG_FOLD_FIX, ICU's u_strFoldCase): two keys that
+    fold alike are one key, and a texthash: table with both fails as a whole.
+    """
+    return text.casefold()
 
 
 def is_hostname(text: str) -> bool:
