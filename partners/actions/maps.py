@@ -17,9 +17,39 @@ from partners.core.levels import SecurityLevel
 from partners.core.names import Nexthop, lookup_keys
 from partners.models import Artefact, Channel, Head, Pin, PrivateAuthority, RelayGroup
 
-__all__ = ["GroupMap", "active_map", "active_text", "demand_entries", "keys_of", "render_group"]
+__all__ = ["GroupMap", "JudgedEntry", "active_map", "active_text", "demand_entries", "keys_of", "render_group"]
 
 Applying = tuple[str, tuple[str | None, ...]]  # a value, and what each of its tafiles holds
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedEntry:
+    """A value of the map as judge() reads it; None where the attribute is not there."""
+
+    level: SecurityLevel
+    match: tuple[str, ...] = ()
+    tafile: tuple[str, ...] = ()
+    protocols: str | None = None
+    ciphers: str | None = None
+    exclude: str | None = None
+    servername: str | None = None
+    invalid: str = ""
+
+    @classmethod
+    def of(cls, policy: ParsedPolicy | Invalid) -> "JudgedEntry":
+        """Return *policy* with what is invalid about it."""
+        if isinstance(policy, Invalid):
+            return cls(SecurityLevel.NONE, invalid=policy.reason)
+        return cls(
+            policy.level,
+            policy.match or (),
+            policy.tafile,
+            policy.protocols,
+            policy.ciphers,
+            policy.exclude,
+            policy.servername,
+            invalid="nothing is left of match=" if policy.match == () else "",
+        )
 
 
 @dataclass(frozen=True)
@@ -115,14 +145,17 @@ def active_text(group: RelayGroup) -> str:
 def keys_of(nexthops: str | Sequence[str]) -> set[str]:
     """Return the keys of what a person typed, both forms of an internationalised name. Errors: NameRefused."""
     texts = [nexthops] if isinstance(nexthops, str) else list(nexthops)
-    return {key for text in texts for key in Nexthop.parse(text).keys()}
+    return {key for text in texts for key in Nexthop.parse(text).keys()}  # noqa: SIM118  no mapping
 
 
 def demand_entries(shot: Snapshot, channel: Channel) -> None:
-    """Raise EntryRefused where a relay group could not take the entries of *shot*."""
+    """Raise EntryRefused where a relay group could not take the entries of *shot*.
+
+    Before the first group is named, the oldest supported release stands for it: nothing is taken unchecked.
+    """
     if shot["removed"]:
         return
-    for group in RelayGroup.objects.all():
+    for group in RelayGroup.objects.all() or [RelayGroup()]:
         render_group(group, {channel.pk or 0: shot})
 
 

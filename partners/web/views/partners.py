@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from partners.actions import partners as acts
-from partners.core.errors import RefusedInput
+from partners.core.errors import ActionRefused, RefusedInput
 from partners.core.levels import Protection, SecurityLevel
 from partners.reports.partners import channel_page, partner_list
 from partners.web.access import door, reader
@@ -117,7 +117,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
                 by=reader(request),
                 now=timezone.now(),
             )
-        except RefusedInput as refusal:
+        except (RefusedInput, ActionRefused) as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, _("Saved as a draft. It reaches the relays with the next release."))
