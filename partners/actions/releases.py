@@ -1,0 +1,366 @@
+"""From chosen changes to the map on the relays: cut, approve, publish, roll back."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from partners.actions import audit
+from partners.actions.access import demand_approver, demand_editor, single_operator_mode
+from partners.actions.changes import free_keys, reset_to_draft, unstage
+from partners.actions.drafts import Snapshot, draft_of, released_at, with_changes
+from partners.actions.guard import Report, inspect
+from partners.actions.maps import GroupMap, active_map, active_text, render_group
+from partners.core.errors import GuardRefused, MapRefused, RefusedInput, SamePersonRefused, StaleRefused
+from partners.models import (
+    Approval,
+    Artefact,
+    Candidate,
+    CandidateMap,
+    Change,
+    Channel,
+    Head,
+    Pin,
+    RelayGroup,
+    Release,
+    User,
+)
+
+__all__ = ["abandon", "active_text", "approve", "cut", "head", "publish", "roll_back"]
+
+
+def head() -> Release | None:
+    """Return the published release, None before the first."""
+    row = Head.objects.select_related("release").filter(pk=1).first()
+    return row.release if row else None
+
+
+def cut(changes: Iterable[Change], *, by: User, now: datetime) -> Candidate:
+    """Freeze the published release with *changes* as bytes per relay group, with what the guard found.
+
+    Raises StaleRefused where a change is gone or rests on one that is not chosen, EntryRefused where a relay group
+    could not take an entry, MapRefused where nothing would be left of a map.
+    """
+    demand_editor(by)
+    chosen = _open_changes(changes)
+    base = head()
+    shots = with_changes(released_at(base.number if base else None), chosen)
+    maps = [render_group(group, shots) for group in RelayGroup.objects.all()]
+    report = _look_at(maps, now=now)
+    with transaction.atomic():
+        return _freeze(chosen, maps, report, base, by=by, now=now)
+
+
+def approve(  # noqa: PLR0913  an act with its actor, its clock and what was seen
+    candidate: Candidate,
+    *,
+    seen: tuple[str, str],
+    by: User,
+    now: datetime,
+    word: str = "",
+    accept_stops: bool = False,
+) -> Approval:
+    """Say yes, as the second person, to the bytes and findings that *by* has *seen* (sha256, findings_sha256).
+
+    accept_stops: mail that would stop, or whose outcome is unknown, is accepted knowingly; it needs a word.
+    """
+    demand_approver(by)
+    candidate.refresh_from_db()
+    subject = _("candidate %s") % candidate.pk
+    if candidate.state != Candidate.State.OPEN or seen != (candidate.sha256, candidate.findings_sha256):
+        raise StaleRefused(subject, _("it has changed since you looked at it"), _("look at it again"))
+    alone = by.pk in _authors(candidate)
+    if alone and not single_operator_mode():
+        raise SamePersonRefused(subject, _("a second person is needed, and you are an author"), _("ask an approver"))
+    if _blocks(candidate.findings) and not (accept_stops and word.strip()):
+        raise GuardRefused(
+            subject,
+            _("mail would stop, or its outcome is unknown: %s") % ", ".join(_blocks(candidate.findings)[:5]),
+            _("probe again, or accept it with a word of reason"),
+        )
+    with transaction.atomic():
+        approval, made = Approval.objects.update_or_create(
+            candidate=candidate,
+            person=by,
+            candidate_sha256=candidate.sha256,
+            defaults={
+                "author": candidate.author,
+                "findings_sha256": candidate.findings_sha256,
+                "given_at": now,
+                "word": " ".join(word.split())[:500],
+                "single_operator": alone,
+            },
+        )
+        detail = {"sha256": candidate.sha256, "single_operator": alone, "accept_stops": accept_stops, "again": not made}
+        audit.record("candidate.approved", subject, by=by, now=now, detail=detail)
+    return approval
+
+
+def publish(candidate: Candidate, *, by: User, now: datetime, reason: str = "") -> Release:
+    """Make *candidate* the release that the relays fetch.
+
+    The guard looks again first. Where an outcome has moved, the new findings are kept, approvals of the old ones no
+    longer count, and GuardRefused says so; where facts are old, the nexthops are asked for at once.
+    """
+    demand_editor(by)
+    candidate.refresh_from_db()
+    subject = _("candidate %s") % candidate.pk
+    maps = _frozen_maps(candidate)
+    base = head()
+    if candidate.state != Candidate.State.OPEN or candidate.base_id != (base.pk if base else None):
+        raise StaleRefused(subject, _("another release was published since it was cut"), _("cut it again"))
+    report = inspect(maps, now=now)
+    needs_second = _guard_again(candidate, report, now=now)
+    approval = _approval_for(candidate, report) if needs_second else None
+    with transaction.atomic():
+        release = _write_release(candidate, maps, approval, by=by, now=now, needs_second=needs_second, reason=reason)
+        _settle(candidate, release, now=now)
+        detail = {
+            "release": release.number,
+            "sha256": candidate.sha256,
+            "approver": release.approver_id,
+            "single_operator": release.single_operator,
+        }
+        audit.record("release.published", f"release {release.number}", by=by, now=now, detail=detail)
+    return release
+
+
+def roll_back(release: Release, *, by: User, now: datetime) -> Candidate:
+    """Return a candidate with the bytes of the older *release*; it goes through guard, approval and publish as any.
+
+    Drafts of the channels concerned are withdrawn: the channels stand as they did then.
+    """
+    demand_editor(by)
+    base = head()
+    if base is None or release.number >= base.number:
+        raise StaleRefused(_("release %s") % release.number, _("it is not older than the published one"))
+    now_shots, then_shots = released_at(base.number), released_at(release.number)
+    maps = []
+    for group in RelayGroup.objects.all():
+        old = Artefact.objects.filter(release=release, group=group).first()
+        maps.append(GroupMap(group, old.text, dict(old.tafiles)) if old else render_group(group, then_shots))
+    report = _look_at(maps, now=now)
+    with transaction.atomic():
+        changes = _restore(now_shots, then_shots, by=by, now=now)
+        audit.record("release.rolling-back", f"release {release.number}", by=by, now=now, detail={"from": base.number})
+        return _freeze(changes, maps, report, base, by=by, now=now)
+
+
+def abandon(candidate: Candidate, *, by: User, now: datetime) -> None:
+    """Give *candidate* up; its changes stay."""
+    demand_editor(by)
+    with transaction.atomic():
+        if not Candidate.objects.filter(pk=candidate.pk, state=Candidate.State.OPEN).update(
+            state=Candidate.State.ABANDONED
+        ):
+            raise StaleRefused(_("candidate %s") % candidate.pk, _("it is published or given up already"))
+        audit.record("candidate.abandoned", f"candidate {candidate.pk}", by=by, now=now)
+
+
+def _open_changes(changes: Iterable[Change]) -> list[Change]:
+    """Return *changes* as they are now; StaleRefused for one that is released or withdrawn."""
+    wanted = {change.pk for change in changes}
+    rows = list(Change.objects.filter(pk__in=wanted, release__isnull=True, withdrawn_at__isnull=True))
+    if not rows:
+        raise RefusedInput(_("candidate"), _("no change is chosen"), _("choose at least one"))
+    if len(rows) != len(wanted):
+        raise StaleRefused(_("candidate"), _("a chosen change is released or withdrawn"), _("choose again"))
+    return rows
+
+
+def _look_at(maps: Sequence[GroupMap], *, now: datetime) -> Report:
+    """Return what the guard finds in *maps*; MapRefused where there is nothing to look at."""
+    if not maps:
+        raise MapRefused(_("candidate"), _("there is no relay group"), _("add one"))
+    for one in maps:
+        _demand_content(one)
+    return inspect(maps, now=now)
+
+
+def _freeze(  # noqa: PLR0913  the columns of the row
+    changes: Sequence[Change],
+    maps: Sequence[GroupMap],
+    report: Report,
+    base: Release | None,
+    *,
+    by: User,
+    now: datetime,
+) -> Candidate:
+    """Write the Candidate with its bytes and findings, in the caller's transaction."""
+    candidate = Candidate.objects.create(
+        author=by,
+        cut_at=now,
+        base=base,
+        sha256=_sha256_of(maps),
+        findings=list(report.findings),
+        findings_sha256=report.sha256,
+        guarded_at=now,
+        needs_second=report.needs_second,
+    )
+    candidate.changes.set(changes)
+    for one in maps:
+        CandidateMap.objects.create(
+            candidate=candidate, group=one.group, text=one.text, tafiles=one.tafiles, sha256=one.sha256
+        )
+    detail = {"sha256": candidate.sha256, "changes": sorted(change.pk for change in changes)}
+    audit.record("candidate.cut", f"candidate {candidate.pk}", by=by, now=now, detail=detail)
+    return candidate
+
+
+def _demand_content(one: GroupMap) -> None:
+    """Raise MapRefused where an empty map would take the place of one with entries."""
+    if not one.entries and active_map(one.group).entries:
+        raise MapRefused(
+            _("relay group %s") % one.group.name,
+            _("no entry would be left; an empty map never replaces a good one"),
+            _("switch smtp_tls_policy_maps off on the relays instead"),
+        )
+
+
+def _frozen_maps(candidate: Candidate) -> list[GroupMap]:
+    """Return the frozen maps; MapRefused where they are not, byte for byte, what was approved, or a group lacks one."""
+    rows = candidate.maps.select_related("group").order_by("group__name")
+    maps = [GroupMap(row.group, row.text, dict(row.tafiles)) for row in rows]
+    subject = _("candidate %s") % candidate.pk
+    if not maps or _sha256_of(maps) != candidate.sha256:
+        raise MapRefused(subject, _("its bytes are not the ones that were cut"), _("cut it again"))
+    if {one.group.pk for one in maps} != set(RelayGroup.objects.values_list("pk", flat=True)):
+        raise StaleRefused(subject, _("the relay groups changed since it was cut"), _("cut it again"))
+    for one in maps:
+        _demand_content(one)
+    return maps
+
+
+def _guard_again(candidate: Candidate, report: Report, *, now: datetime) -> bool:
+    """Return whether a second person is needed; GuardRefused where an outcome moved or facts are old."""
+    subject = _("candidate %s") % candidate.pk
+    if report.sha256 != candidate.findings_sha256:
+        Candidate.objects.filter(pk=candidate.pk, state=Candidate.State.OPEN).update(
+            findings=list(report.findings),
+            findings_sha256=report.sha256,
+            guarded_at=now,
+            needs_second=report.needs_second,
+        )
+        raise GuardRefused(
+            subject, _("an outcome moved since it was approved; approvals are void"), _("look at it again")
+        )
+    if report.old:
+        raise GuardRefused(
+            subject,
+            _("facts are older than 15 minutes: %s") % ", ".join(report.old[:5]),
+            _("they are being probed; try again in a minute"),
+        )
+    return report.needs_second
+
+
+def _approval_for(candidate: Candidate, report: Report) -> Approval:
+    """Return a second person's approval of exactly these bytes and findings; SamePersonRefused where there is none."""
+    authors = _authors(candidate)
+    for approval in candidate.approvals.filter(
+        candidate_sha256=candidate.sha256, findings_sha256=report.sha256
+    ).select_related("person"):
+        if approval.single_operator and not single_operator_mode():
+            continue
+        if approval.person_id not in authors or approval.single_operator:
+            return approval
+    raise SamePersonRefused(
+        _("candidate %s") % candidate.pk, _("a second person has to approve it first"), _("ask an approver")
+    )
+
+
+def _write_release(  # noqa: PLR0913  the columns of the row
+    candidate: Candidate,
+    maps: Sequence[GroupMap],
+    approval: Approval | None,
+    *,
+    by: User,
+    now: datetime,
+    needs_second: bool,
+    reason: str,
+) -> Release:
+    """Write Release and Artefacts and move the head, if it still is where the candidate was cut."""
+    subject = _("candidate %s") % candidate.pk
+    number = (Release.objects.aggregate(last=Max("number"))["last"] or 0) + 1
+    try:
+        with transaction.atomic():
+            release = Release.objects.create(
+                number=number,
+                author=candidate.author,
+                approver=approval.person if approval else None,
+                needs_second=needs_second,
+                single_operator=bool(approval and approval.single_operator),
+                published_at=now,
+                published_by=by,
+                reason=" ".join(reason.split())[:500],
+            )
+            Head.objects.get_or_create(pk=1)
+    except IntegrityError as cause:
+        raise StaleRefused(subject, _("another release was published at this moment"), _("cut it again")) from cause
+    moved = (
+        Head.objects.filter(pk=1, release_id=candidate.base_id)
+        if candidate.base_id
+        else Head.objects.filter(pk=1, release__isnull=True)
+    )
+    still_open = Candidate.objects.filter(pk=candidate.pk, state=Candidate.State.OPEN)
+    if not moved.update(release=release) or not still_open.update(state=Candidate.State.PUBLISHED, release=release):
+        raise StaleRefused(subject, _("another release was published at this moment"), _("cut it again"))
+    for one in maps:
+        Artefact.objects.create(release=release, group=one.group, text=one.text, tafiles=one.tafiles, sha256=one.sha256)
+    return release
+
+
+def _settle(candidate: Candidate, release: Release, *, now: datetime) -> None:
+    """Mark the changes as released, let pins follow the map, and free keys that nothing holds any more."""
+    changes = list(candidate.changes.all())
+    marked = Change.objects.filter(
+        pk__in=[change.pk for change in changes], release__isnull=True, withdrawn_at__isnull=True
+    ).update(release=release)
+    if marked != len(changes):
+        raise StaleRefused(_("candidate %s") % candidate.pk, _("one of its changes was withdrawn"), _("cut it again"))
+    shots = released_at(release.number)
+    for channel in Channel.objects.filter(pk__in={change.channel_id for change in changes}):
+        in_map = shots[channel.pk]["pins"]
+        channel.pins.filter(pk__in=in_map).update(state=Pin.State.ACTIVE, retired_at=None)
+        draft = draft_of(channel)
+        channel.pins.filter(state=Pin.State.ACTIVE).exclude(pk__in=[*in_map, *draft["pins"]]).update(
+            state=Pin.State.RETIRED, retired_at=now
+        )
+        free_keys(channel, draft)
+
+
+def _restore(
+    now_shots: dict[int, Snapshot], then_shots: dict[int, Snapshot], *, by: User, now: datetime
+) -> list[Change]:
+    """Write one Change per channel that differs, and withdraw the open drafts of those channels."""
+    changes = []
+    for channel in Channel.objects.filter(pk__in=now_shots):
+        before = now_shots[channel.pk]
+        after = then_shots.get(channel.pk, {**before, "removed": True})
+        if after == before:
+            continue
+        for draft in Change.objects.filter(channel=channel, release__isnull=True, withdrawn_at__isnull=True):
+            unstage(draft)
+            Change.objects.filter(pk=draft.pk).update(withdrawn_at=now)
+        changes.append(Change.objects.create(channel=channel, author=by, made_at=now, before=before, after=after))
+        reset_to_draft(channel, after, now=now)
+    return changes
+
+
+def _authors(candidate: Candidate) -> set[int]:
+    """Return everybody who wrote something of *candidate*: nobody of them is its second person."""
+    return {candidate.author_id, *candidate.changes.values_list("author_id", flat=True)}
+
+
+def _blocks(findings: Iterable[dict[str, object]]) -> list[str]:
+    """Return the nexthops whose mail would stop or whose outcome is unknown."""
+    return sorted({str(finding["nexthop"]) for finding in findings if finding.get("blocks")})
+
+
+def _sha256_of(maps: Sequence[GroupMap]) -> str:
+    """Return the hash over all maps and tafiles, by relay group."""
+    parts = [[one.group.name, one.sha256] for one in sorted(maps, key=lambda one: one.group.name)]
+    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
