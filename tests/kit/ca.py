@@ -41,10 +41,17 @@ EKU = {
     "code": ExtendedKeyUsageOID.CODE_SIGNING,
     "any": ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
 }
-KEY_USAGE = (
-    "digital_signature content_commitment key_encipherment data_encipherment "
-    "key_agreement key_cert_sign crl_sign encipher_only decipher_only"
-).split()
+KEY_USAGE = [
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+]
 _HASHES: dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
@@ -254,7 +261,7 @@ def _build(names: Sequence[str | bytes], issuer: Certificate | None, odd: Odditi
 def _subject(names: Sequence[str | bytes], common_name: str | tuple[str, ...] | None) -> x509.Name:
     if common_name is None:
         first = names[0] if names else ""
-        common_name = first if isinstance(first, str) and len(first) <= 64 else ""  # noqa: PLR2004  RFC 5280 A.1
+        common_name = first if isinstance(first, str) and len(first) <= 64 else ""
     given = common_name if isinstance(common_name, tuple) else (common_name,)
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name, _validate=False) for name in given if name])
 

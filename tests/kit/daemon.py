@@ -1,5 +1,6 @@
 """Private daemons of a test session: started in the foreground, dead when the session is."""
 
+import atexit
 import contextlib
 import ctypes
 import os
@@ -49,7 +50,7 @@ class Daemon:
         if self.is_running:
             raise DaemonError(f"{self.name}: runs already")
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -109,6 +110,7 @@ class Daemon:
 def private_directory(name: str, *, user: str | None = None) -> Path:
     """Make a directory below /tmp, short enough for a unix socket, that *user* may enter."""
     path = Path(tempfile.mkdtemp(prefix=f"tlsportal-{name}-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
     path.chmod(0o755)
     if user:
         shutil.chown(path, user, user)

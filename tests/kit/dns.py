@@ -129,7 +129,7 @@ class DnsServer:
         self._batches = 0
         resolv_conf = Path(self.directory, "resolv.conf")
         resolv_conf.write_text(f"nameserver {self.address}\noptions edns0 trust-ad timeout:3 attempts:2\n")
-        if lab.is_entered and self.port == 53:  # noqa: PLR2004  resolv.conf knows no other port
+        if lab.is_entered and self.port == 53:
             bind_over(resolv_conf, RESOLV_CONF)
 
     def start_resolver(self) -> None:
@@ -144,7 +144,7 @@ class DnsServer:
 
     def close(self) -> None:
         """Stop all and give /etc/resolv.conf back."""
-        if lab.is_entered and self.port == 53:  # noqa: PLR2004
+        if lab.is_entered and self.port == 53:
             with contextlib.suppress(OSError):
                 unbind(RESOLV_CONF)
         self._unbound.kill()
@@ -278,6 +278,6 @@ class DnsServer:
 
     def _run_knotc(self, order: str) -> None:
         command = [self._knotc, "-c", str(self.directory / "knot.conf"), order]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
         if done.returncode:
             raise DaemonError(f"knotc {order}: {done.stdout}{done.stderr}")

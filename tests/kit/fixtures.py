@@ -8,16 +8,28 @@
     postfix          function  makes relays, closes them                     tests.kit.postfix, tests.kit.maillog
     redis_server     session   Redis on a unix socket                       tests.kit.redis
     postgres_server  session   PostgreSQL on a unix socket                  tests.kit.postgres
+    browser          session   Chromium                                     tests.kit.browser
+    page             function  a fresh page; its complaints fail the test   tests.kit.browser
+    complaints       function  what the page complained about so far
+    axe, shoot       session   accessibility, screenshots
+    sign_in          function  gives the page a person's session
 
 A server that a test stopped or killed is started again for the next.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, Page
+from pytest_django.live_server_helper import LiveServer
 
+from tests.kit.browser import CHROMIUM, assert_accessible, chromium, watched
+from tests.kit.browser import shoot as browser_shoot
 from tests.kit.ca import Certificate, root_ca
 from tests.kit.dns import DnsServer
 from tests.kit.lab import Lab
@@ -77,7 +89,7 @@ def dns(dns_server: DnsServer) -> Iterator[DnsServer]:
 
 
 @pytest.fixture
-def postfix(lab: Lab) -> Iterator[Callable[..., Postfix]]:  # noqa: ARG001
+def postfix(lab: Lab) -> Iterator[Callable[..., Postfix]]:
     """A factory of running relays (the arguments of Postfix); they are closed after the test."""
     with contextlib.ExitStack() as relays:
 
@@ -102,6 +114,58 @@ def postgres_server() -> Iterator[PostgresServer]:
     """The session's PostgreSQL cluster."""
     server = PostgresServer()
     yield from _served(server)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The session's Chromium."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip("chromium is missing: apt-get install chromium")
+    with pytest.MonkeyPatch.context() as environment, chromium() as running:
+        # Playwright keeps an event loop in this thread while the test calls the ORM without one.
+        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield running
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the page complained about; whatever is left at the end fails the test."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
+    """A page without cookies; a console error, a policy violation or a failed load fails the test."""
+    context = watched(browser, complaints)
+    yield context.new_page()
+    context.close()
+    if complaints:
+        pytest.fail("the page complains:\n" + "\n".join(complaints))
+
+
+@pytest.fixture
+def sign_in(page: Page, live_server: LiveServer) -> Callable[[Any], None]:
+    """Return a function that gives the page the session of a person."""
+
+    def as_person(person: Any) -> None:
+        client = Client()
+        client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
+        name = settings.SESSION_COOKIE_NAME
+        page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
+
+    return as_person
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[..., None]:
+    """Return tests.kit.browser.assert_accessible."""
+    return assert_accessible
+
+
+@pytest.fixture(scope="session")
+def shoot() -> Callable[[Page, str], list[Path]]:
+    """Return tests.kit.browser.shoot."""
+    return browser_shoot
 
 
 @pytest.fixture(autouse=True)

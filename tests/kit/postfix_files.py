@@ -8,8 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 MAIL_OWNER, SETGID_GROUP = "postfix", "postdrop"
-_PRIVATE_QUEUES = "active bounce corrupt defer deferred flush hold incoming private saved trace".split()
-_CHROOT_FILES = "localtime services resolv.conf hosts host.conf nsswitch.conf".split()  # configure-instance.sh
+_PRIVATE_QUEUES = [
+    "active",
+    "bounce",
+    "corrupt",
+    "defer",
+    "deferred",
+    "flush",
+    "hold",
+    "incoming",
+    "private",
+    "saved",
+    "trace",
+]
+_CHROOT_FILES = ["localtime", "services", "resolv.conf", "hosts", "host.conf", "nsswitch.conf"]  # configure-instance.sh
 
 DEFAULTS: Mapping[str, str] = {
     "compatibility_level": "3.6",
@@ -24,6 +36,7 @@ DEFAULTS: Mapping[str, str] = {
     "append_dot_mydomain": "no",
     "biff": "no",
     "hash_queue_names": "saved",  # every queue that matters is flat
+    "enable_long_queue_ids": "yes",  # short ones come again
     "in_flow_delay": "0",
     "initial_destination_concurrency": "20",
     # A failed delivery says nothing about the next message: each is tried, and on a connection of its own.

@@ -106,8 +106,6 @@ class PostgresServer:
 def _make_cluster(initdb: str, cluster: Path, user: str | None) -> None:
     options = ["-U", CLUSTER_USER, "-A", "trust", "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions"]
     command = [initdb, "-D", str(cluster), *options]
-    made = subprocess.run(  # noqa: S603
-        command, user=user, group=user, cwd="/", capture_output=True, text=True, check=False
-    )
+    made = subprocess.run(command, user=user, group=user, cwd="/", capture_output=True, text=True, check=False)
     if made.returncode:
         pytest.fail(f"initdb failed: {made.stderr}")

@@ -1,8 +1,10 @@
 """A private Redis on a unix socket, for queues and faults.
 
-redis_server.url          "redis+socket:///…" for Celery, .client_url "unix:///…" for redis-py    (session fixture)
-redis_server.kill(); redis_server.start()      a crash loses what was not on disk; appendonly=True keeps it
-redis_server.pause(); redis_server.resume()    a broker that hangs
+    redis_server.url          "redis+socket:///…" for Celery, .client_url "unix:///…" for redis-py    (session fixture)
+    redis_server.kill(); redis_server.start()      a crash loses what was not on disk; appendonly=True keeps it
+    redis_server.pause(); redis_server.resume()    a broker that hangs
+
+A test that needs an empty one begins with redis_server.client().flushall().
 """
 
 import shutil

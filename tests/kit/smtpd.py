@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from tests.kit.ca import Certificate
 from tests.kit.script import Message, Say, Script, Tls, Visit, servername_of
@@ -192,7 +192,7 @@ class Smtpd:
             port = 0 if address == "127.0.0.1" else 25
         return self._keep(Peer(self._loop, address, port, lambda _: played))
 
-    def crowd(self, choose: Chooser, port: int = 25, *, address: str = "0.0.0.0") -> Peer:  # noqa: S104  the lab is private
+    def crowd(self, choose: Chooser, port: int = 25, *, address: str = "0.0.0.0") -> Peer:
         """Start one listener for every address ("0.0.0.0" or "::"); *choose* gives the script by local address.
 
         None as script resets the connection.
@@ -206,7 +206,7 @@ class Smtpd:
         if self._own:
             self._loop.stop()
 
-    def __enter__(self) -> "Smtpd":
+    def __enter__(self) -> Self:
         """Return this factory."""
         return self
 
@@ -245,7 +245,7 @@ class _Dialogue:
 
     async def answer(self, command: str) -> bool:
         """Answer *command*; False ends the connection."""
-        verb = command.split(" ")[0].upper()
+        verb = command.split(" ", maxsplit=1)[0].upper()
         reply = self.script.reply(verb, self.visit)
         if not await self.say(reply) or verb == "QUIT":
             return False
