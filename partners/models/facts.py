@@ -8,7 +8,11 @@ __all__ = ["Address", "DnsSighting", "Endpoint", "Observation", "Sighting"]
 
 
 class Address(models.Model):
-    """A remote address: the row that is claimed, leased and rate-limited, so that no two probes meet there."""
+    """A remote address: the row that is claimed, leased and rate-limited, so that no two probes meet there.
+
+    failing_since: the first try of those that gave no fact, None while it answers. backed_off_until: it asked for rest;
+    nobody speaks to it before that, whoever asks.
+    """
 
     address = models.GenericIPAddressField(unique=True)
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
@@ -17,6 +21,7 @@ class Address(models.Model):
     crashes = models.PositiveSmallIntegerField(default=0)
     set_aside_at = models.DateTimeField(null=True, blank=True)
     backed_off_until = models.DateTimeField(null=True, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return str(self.address)

@@ -29,7 +29,10 @@ class VerdictRow(models.Model):
 
 
 class ComplianceInterval(models.Model):
-    """A state of a channel from valid_from until valid_to; the open interval is the state now."""
+    """A state of a channel from valid_from until valid_to; the open interval is the state now.
+
+    known_at: when a fact last gave this state, None where none ever did. unknown_since: since when facts are missing.
+    """
 
     class State(models.TextChoices):
         COMPLIANT = "compliant"
@@ -42,6 +45,9 @@ class ComplianceInterval(models.Model):
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="intervals")
     state = models.CharField(max_length=12, choices=State.choices)
     cause = models.CharField(max_length=300, blank=True)
+    where = models.CharField(max_length=300, blank=True)
+    unknown_since = models.DateTimeField(null=True, blank=True)
+    known_at = models.DateTimeField(null=True, blank=True)
     valid_from = models.DateTimeField()
     valid_to = models.DateTimeField(null=True, blank=True)
     recorded_at = models.DateTimeField()
