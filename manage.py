@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""The one command of tlsportal: `python3 manage.py up` is the beginning; any other word goes to Django."""
+"""The one command of tlsportal: `python3 manage.py up` is the beginning; most other words go to Django."""
 
-import os
 import sys
 
 if sys.version_info < (3, 11):
@@ -13,13 +12,8 @@ if sys.version_info < (3, 11):
 
 from tlsportal import bootstrap
 
-
-def main():
-    """Enter .venv (made and filled if need be), then run the command."""
-    bootstrap.enter(sys.argv)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tlsportal.settings")
-    bootstrap.run(sys.argv)
-
-
 if __name__ == "__main__":
-    main()
+    bootstrap.enter(sys.argv)  # starts again inside .venv; below it, the packages are there
+    from tlsportal import command_line
+
+    sys.exit(command_line.run(sys.argv))

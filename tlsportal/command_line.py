@@ -1,0 +1,38 @@
+"""The words after manage.py: up, test and dev are ours, all others are Django's."""
+
+import os
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
+from tlsportal import bootstrap, debian, supervise
+
+INSTALL_ANYWAY = "--install-anyway"
+SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"  # postfix, unbound and knot live there, outside a person's PATH
+
+
+def run(argv: list[str]) -> int:
+    """Run the command that *argv* names; return the exit code."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tlsportal.settings")
+    command, words = (argv[1], argv[2:]) if len(argv) > 1 else ("", [])
+    if command == "up":
+        return supervise.main(words)
+    if command == "test":
+        _test(words)
+    if command == "dev":
+        print(f"tlsportal: {bootstrap.VENV} is ready for development", flush=True)
+        return 0
+    try:
+        execute_from_command_line(argv)
+    except ImproperlyConfigured as refused:
+        sys.exit(f"tlsportal: {refused}")
+    return 0
+
+
+def _test(words: list[str]) -> None:
+    """Become pytest, with the Debian packages in place that the tests start privately."""
+    debian.install_test_packages(override=INSTALL_ANYWAY in words)
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}"
+    os.chdir(bootstrap.BASE)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *(word for word in words if word != INSTALL_ANYWAY)])
