@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 from partners.actions.drafts import Snapshot
 from partners.actions.relay_groups import settings_of
 from partners.core.certificates import DIGESTS
-from partners.core.entry import PolicyEntry, render_entry
+from partners.core.entry import PolicyEntry
 from partners.core.errors import EntryRefused, MapRefused, RefusedInput
 from partners.core.grammar import Invalid, ParsedPolicy, digest_of, parse_value
 from partners.core.levels import SecurityLevel
 from partners.core.names import Nexthop, lookup_keys
+from partners.core.policymap import render
 from partners.models import Artefact, Channel, Head, Pin, PrivateAuthority, RelayGroup
 
 __all__ = ["GroupMap", "JudgedEntry", "active_map", "active_text", "demand_entries", "keys_of", "render_group"]
@@ -105,24 +106,20 @@ class GroupMap:
 def render_group(group: RelayGroup, shots: Mapping[int, Snapshot]) -> GroupMap:
     """Return the map of *group* for the channels in *shots*: comments and lines, by key.
 
-    Raises EntryRefused where an entry cannot stand in a map of this group, or two channels hold one key.
+    Raises EntryRefused where an entry cannot stand in a map of this group, MapRefused where two channels hold one key.
     """
     pins, authorities = _pins_of(shots), _authorities_of(shots)
     tafiles: dict[str, str] = {}
-    blocks: dict[str, str] = {}
-    taken: set[str] = set()
+    entries: list[PolicyEntry] = []
+    comments: dict[str, list[str]] = {}
     for shot in shots.values():
-        entries = list(_entries(group, shot, pins, authorities))
-        for entry, files in entries:
-            if entry.nexthop.text in taken:
-                raise EntryRefused(_("nexthop %s") % entry.nexthop.text, _("two channels hold it"))
-            taken.add(entry.nexthop.text)
+        own = list(_entries(group, shot, pins, authorities))
+        for _entry, files in own:
             tafiles |= files
-        if entries:
-            lines = [f"# {line}" for line in shot["comment"].splitlines()]
-            lines += [render_entry(entry) for entry, _files in entries]
-            blocks[entries[0][0].nexthop.text] = "\n".join(lines) + "\n"
-    return GroupMap(group, "".join(blocks[key] for key in sorted(blocks)), tafiles)
+        entries += [entry for entry, _files in own]
+        if own:
+            comments[min(entry.nexthop.text for entry in entries[-len(own) :])] = shot["comment"].splitlines()
+    return GroupMap(group, render(entries, comments=comments).text, tafiles)
 
 
 def active_map(group: RelayGroup) -> GroupMap:

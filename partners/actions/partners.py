@@ -19,6 +19,7 @@ from partners.models import Change, Channel, Nexthop, Partner, User
 __all__ = [
     "EDITABLE",
     "add_partner",
+    "check_partner",
     "edit_channel",
     "end_relaxations",
     "lower_until",
@@ -53,13 +54,9 @@ def add_partner(  # noqa: PLR0913  the fields of the form
     """
     demand_editor(by)
     name = " ".join(name.split())
-    if not name or len(name) > _NAME_MAX or not name.isprintable():
-        raise RefusedInput(_("partner"), _("its name is missing, too long or not printable"), _("name the company"))
     given = {"nexthops": nexthops, "level": level, "agreed": agreed, "basis": basis, "review_on": review_on, **fields}
-    shot = _with_fields(_blank(), given)
+    shot = check_partner(name, given)
     channel = Channel(partner=partner or Partner(name=name, owner=by))
-    _demand_free(shot["nexthops"])
-    demand_entries(shot, channel)
     project(channel, shot)
     with transaction.atomic():
         if partner is None:
@@ -70,6 +67,16 @@ def add_partner(  # noqa: PLR0913  the fields of the form
         detail = {"channel": channel.pk, "change": change.pk, "nexthops": shot["nexthops"], "level": shot["level"]}
         audit.record("channel.added", f"partner {channel.partner.pk}", by=by, now=now, detail=detail)
     return change
+
+
+def check_partner(name: str, given: Mapping[str, Any]) -> Snapshot:
+    """Return the snapshot that add_partner would keep, and write nothing; the same refusals."""
+    if not name or len(name) > _NAME_MAX or not name.isprintable():
+        raise RefusedInput(_("partner"), _("its name is missing, too long or not printable"), _("name the company"))
+    shot = _with_fields(_blank(), given)
+    _demand_free(shot["nexthops"])
+    demand_entries(shot, Channel())
+    return shot
 
 
 def edit_channel(channel: Channel, fields: Mapping[str, Any], *, version: int, by: User, now: datetime) -> Change:

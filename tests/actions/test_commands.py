@@ -1,13 +1,17 @@
 """The commands at the console act by the same rules as the pages."""
 
+import json
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from partners.actions.invitations import open_invitation
-from partners.models import Invitation, Partner
+from partners.management.commands.export_policy import write_whole
+from partners.models import AuditEntry, Channel, Invitation, Partner, RelayGroup
 from tests.actions.people import approver
 
 pytestmark = pytest.mark.django_db
@@ -57,3 +61,122 @@ class TestInvite:
         approver("bob")
         with pytest.raises(CommandError, match="--by"):
             run("invite", "pat@acme.example", "--role", "editor")
+
+
+TABLE = """\
+# Acme, contract 7
+acme.example secure match=nexthop:mx.acme.example
+[mx.bank.example]:587 encrypt protocols=>=TLSv1.2
+broken.example strong
+acme.example none
+two words.example
+*.star.example encrypt
+anchored.example secure tafile=/etc/postfix/a.pem
+xn--bcher-kva.example\tfingerprint match=%s
+# the end
+""" % ":".join(["AB"] * 32)
+
+
+class TestImportPolicy:
+    def test_every_line_is_taken_or_reported(self, tmp_path: Path) -> None:
+        """Numbers are those of the file; nothing is dropped."""
+        approver()
+        report, code = imported(tmp_path, TABLE)
+
+        assert code == 1
+        states = {line["number"]: line["state"] for line in report["lines"]}
+        assert states == {
+            2: "taken",
+            3: "taken",
+            4: "refused",
+            5: "refused",
+            6: "refused",
+            7: "refused",
+            8: "refused",
+            9: "taken",
+        }
+        assert all(line["cause"] for line in report["lines"] if line["state"] == "refused")
+
+    def test_comments_stay_with_their_entry(self, tmp_path: Path) -> None:
+        """Those at the end with the last one."""
+        approver()
+        imported(tmp_path, TABLE)
+
+        assert Channel.objects.get(nexthops__key="acme.example").comment == "Acme, contract 7"
+        assert Channel.objects.get(nexthops__key="bücher.example").comment == "the end"
+
+    def test_a_second_import_changes_nothing(self, tmp_path: Path) -> None:
+        """What is there already is said to be."""
+        approver()
+        imported(tmp_path, TABLE)
+        report, _code = imported(tmp_path, TABLE)
+
+        assert (report["taken"], report["present"]) == (0, 3)
+        assert Channel.objects.count() == 3
+
+    def test_a_dry_run_writes_nothing(self, tmp_path: Path) -> None:
+        """And tells the same."""
+        approver()
+        report, _code = imported(tmp_path, TABLE, "--dry-run")
+
+        assert report["taken"] == 3
+        assert not Partner.objects.exists()
+        assert not AuditEntry.objects.exists()
+
+    def test_what_cannot_be_read_is_one_line(self, tmp_path: Path) -> None:
+        """A missing file is no traceback."""
+        approver()
+        with pytest.raises(CommandError, match="No such file"):
+            run("import_policy", str(tmp_path / "none"))
+
+    @pytest.mark.parametrize(
+        "content", [b"\xff\xfe\x00", b"\x00", b"a\x00b encrypt\n", b"\xef\xbb\xbfa.example encrypt\n"]
+    )
+    def test_odd_bytes_are_reported(self, content: bytes, tmp_path: Path) -> None:
+        """Nothing odd becomes an entry."""
+        approver()
+        file = tmp_path / "policy"
+        file.write_bytes(content)
+
+        with pytest.raises(SystemExit):
+            run("import_policy", str(file))
+        assert not Channel.objects.exists()
+
+
+class TestExportPolicy:
+    def test_nothing_published_is_said(self) -> None:
+        """A draft is never exported."""
+        RelayGroup.objects.create(name="main")
+        with pytest.raises(CommandError, match="nothing is published"):
+            run("export_policy", "--group", "main")
+
+    def test_a_file_is_replaced_whole_or_not_at_all(self, tmp_path: Path) -> None:
+        """Mode kept, no draft left behind; a directory that cannot be written leaves the old file."""
+        target = tmp_path / "tls_policy"
+        target.write_text("old")
+        target.chmod(0o640)
+
+        write_whole(target, b"new\n")
+
+        assert target.read_bytes() == b"new\n"
+        assert target.stat().st_mode & 0o777 == 0o640
+        assert list(tmp_path.iterdir()) == [target]
+        with pytest.raises(OSError, match="No such file"):
+            write_whole(tmp_path / "missing" / "tls_policy", b"x")
+
+    def test_an_unknown_group_is_named(self) -> None:
+        """With those there are."""
+        RelayGroup.objects.create(name="main")
+        with pytest.raises(CommandError, match="main"):
+            run("export_policy", "--group", "other")
+
+
+def imported(tmp_path: Path, text: str, *words: str) -> tuple[dict[str, Any], int]:
+    file = tmp_path / "tls_policy"
+    file.write_text(text)
+    out, code = StringIO(), 0
+    try:
+        call_command("import_policy", str(file), "--json", *words, stdout=out)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    return json.loads(out.getvalue()), code

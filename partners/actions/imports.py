@@ -1,0 +1,161 @@
+"""Take over an existing policy table: every line is taken, or reported with its number and cause."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from partners.actions import audit
+from partners.actions.access import demand_editor
+from partners.actions.partners import add_partner, check_partner
+from partners.actions.relay_groups import ensure_group, settings_of
+from partners.core.entry import PolicyEntry
+from partners.core.errors import EntryRefused, PortalError
+from partners.core.levels import Protection, SecurityLevel
+from partners.core.policymap import Finding, PolicyTable, Severity, TableLine, parse
+from partners.models import Nexthop, Partner, RelayGroup, User
+
+__all__ = ["ImportLine", "ImportReport", "import_policy"]
+
+_AGREED = {
+    SecurityLevel.NONE: Protection.NONE,
+    SecurityLevel.MAY: Protection.NONE,
+    SecurityLevel.ENCRYPT: Protection.ENCRYPTED,
+    SecurityLevel.FINGERPRINT: Protection.PIN,
+    SecurityLevel.DANE: Protection.DANE,
+    SecurityLevel.DANE_ONLY: Protection.DANE,
+    SecurityLevel.VERIFY: Protection.CA_NAME,
+    SecurityLevel.SECURE: Protection.CA_NAME,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLine:
+    """What became of a line. state: taken, present (the portal has that key), refused, or comment."""
+
+    number: int
+    key: str
+    state: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """All lines that say something, by number."""
+
+    lines: tuple[ImportLine, ...]
+    dry_run: bool
+
+    def count(self, state: str) -> int:
+        """Return how many lines ended as *state*."""
+        return sum(line.state == state for line in self.lines)
+
+    @property
+    def refused(self) -> int:
+        """Number of lines that were not taken."""
+        return self.count("refused")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report for a program."""
+        sums = {state: self.count(state) for state in ("taken", "present", "refused")}
+        return {"dry_run": self.dry_run, **sums, "lines": [asdict(line) for line in self.lines]}
+
+
+def import_policy(content: bytes, *, by: User, now: datetime, dry_run: bool = False) -> ImportReport:
+    """Draft one channel per entry of the table *content*; a second import of the same table changes nothing.
+
+    Comments above an entry stay with it, those at the end with the last one. The agreed protection is what the level
+    gives; whoever knows the agreement edits it.
+    """
+    demand_editor(by)
+    if not RelayGroup.objects.exists() and not dry_run:
+        ensure_group(now=now)
+    releases = [settings_of(group).postfix for group in RelayGroup.objects.all()] or [settings_of(RelayGroup()).postfix]
+    table = parse(content, min(releases))
+    told = _findings_by_number(table)
+    lines: list[ImportLine] = []
+    taken: set[str] = set()
+    for line in table.lines:
+        is_last = line is table.lines[-1]
+        comments = [*line.comments, *line.within, *(table.trailing if is_last else ())]
+        lines.append(_take(line, comments, told.get(line.number, []), taken, by=by, now=now, dry_run=dry_run))
+    numbers = {line.number for line in table.lines}
+    for number, findings in told.items():
+        if number not in numbers:
+            lines.append(ImportLine(number, findings[0].key, "refused", _causes(findings)))
+    if table.trailing and not table.lines:
+        lines.append(ImportLine(0, "", "comment", _("comments without an entry are not kept")))
+    report = ImportReport(tuple(sorted(lines, key=lambda line: line.number)), dry_run)
+    if not dry_run:
+        detail = {state: report.count(state) for state in ("taken", "present", "refused")}
+        audit.record("policy.imported", "policy table", by=by, now=now, detail=detail)
+    return report
+
+
+def _take(  # noqa: PLR0913  one line with all that belongs to it
+    line: TableLine,
+    comments: list[str],
+    findings: list[Finding],
+    taken: set[str],
+    *,
+    by: User,
+    now: datetime,
+    dry_run: bool,
+) -> ImportLine:
+    """Draft one line; return what became of it."""
+    if line.entry is None or any(finding.severity is Severity.TABLE for finding in findings):
+        return ImportLine(line.number, line.key, "refused", _causes(findings) or _("it is no entry"))
+    key = line.entry.nexthop.text
+    if key in taken or Nexthop.objects.filter(key=key).exists():
+        return ImportLine(line.number, key, "present", _causes(findings))
+    name = line.entry.nexthop.host
+    try:
+        fields = _fields_of(line.entry, comments)
+        if dry_run:
+            shot = check_partner(name, fields)
+            taken |= set(shot["nexthops"])
+        else:
+            partner = Partner.objects.filter(name=name).first()
+            add_partner(name, **fields, partner=partner, by=by, now=now)
+    except PortalError as refused:
+        return ImportLine(line.number, key, "refused", str(refused))
+    return ImportLine(line.number, key, "taken", _causes(findings))
+
+
+def _fields_of(entry: PolicyEntry, comments: list[str]) -> dict[str, Any]:
+    """Return the fields of a channel that say what *entry* says; EntryRefused where a part has no place there."""
+    subject = _("nexthop %s") % entry.nexthop.text
+    if entry.tafile:
+        cause = _("tafile=%s: the portal keeps the certificates themselves") % entry.tafile[0]
+        raise EntryRefused(subject, cause, _("add the partner by hand and upload its CA"))
+    if entry.sts or entry.connection_reuse is not None or entry.enable_rpk is not None:
+        raise EntryRefused(
+            subject, _("policy_*, connection_reuse and enable_rpk are not kept by the portal"), _("leave them out")
+        )
+    return {
+        "nexthops": entry.nexthop.text,
+        "level": entry.level,
+        "agreed": _AGREED[entry.level],
+        "match": "\n".join(entry.match),
+        "protocols": entry.protocols,
+        "ciphers": entry.ciphers,
+        "exclude": entry.exclude,
+        "servername": entry.servername,
+        "comment": "\n".join(text.removeprefix("#").strip() for text in comments),
+    }
+
+
+def _findings_by_number(table: PolicyTable) -> Mapping[int, list[Finding]]:
+    """Return the findings of each line."""
+    found: dict[int, list[Finding]] = defaultdict(list)
+    for finding in table.findings:
+        found[finding.number].append(finding)
+    return found
+
+
+def _causes(findings: list[Finding]) -> str:
+    """Return what there is to tell about a line."""
+    return "; ".join(dict.fromkeys(finding.text for finding in findings))

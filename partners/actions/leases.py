@@ -1,0 +1,209 @@
+"""Who works on which row now: claims with a random token and a deadline, and rows that are asked for.
+
+A claim is a conditional update, so two workers never hold one row. A worker that dies lets its deadline pass: the row is
+claimed again, and after a third time it is set aside until a person asks for it.
+"""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from celery import current_app
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+from kombu.exceptions import OperationalError
+
+from partners.actions import audit
+from partners.actions.access import demand_editor
+from partners.core.facts_json import profile_from_json
+from partners.core.observation import NotMeasuredCause, TlsProfile
+from partners.core.schedule import CRASHES_MAX
+from partners.models import Address, Endpoint, User
+from partners.models import Nexthop as NexthopRow
+
+__all__ = [
+    "ADDRESS_LEASE",
+    "NEXTHOP_LEASE",
+    "AddressClaim",
+    "NexthopClaim",
+    "Target",
+    "ask_now",
+    "claim_addresses",
+    "claim_nexthops",
+    "give_back",
+    "lost_nudges",
+    "make_due",
+    "nudge",
+]
+
+NEXTHOP_LEASE = timedelta(minutes=3)  # longer than all lookups of a nexthop may take
+ADDRESS_LEASE = timedelta(minutes=10)  # longer than all sessions with an address may take, one after the other
+PROBE_ASKED = "partners.tasks.probing.probe_asked"
+_CONTROL_QUEUE = "control"
+_NUDGE_EXPIRES_SECONDS = 60
+
+log = structlog.get_logger(__name__)
+lost_nudges = {"count": 0}  # of this process, for /healthz and metrics
+Row = TypeVar("Row", NexthopRow, Address)
+
+
+@dataclass(frozen=True, slots=True)
+class NexthopClaim:
+    """A nexthop that this worker looks up; asked: somebody waits for it, so its addresses are due as well."""
+
+    pk: int
+    key: str
+    token: str
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One session to have: port and TLS profile at an address; pk is the endpoint's."""
+
+    pk: int
+    port: int
+    profile: TlsProfile
+
+
+@dataclass(slots=True)
+class AddressClaim:
+    """An address that this worker speaks to. open: endpoints without a result yet; the last result ends the lease."""
+
+    pk: int
+    address: str
+    token: str
+    targets: tuple[Target, ...]
+    open: set[int] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    leaf_ends: list[datetime] = field(default_factory=list)
+
+
+def claim_nexthops(
+    limit: int, *, now: datetime, only: Collection[int] | None = None, asked: bool = False
+) -> list[NexthopClaim]:
+    """Claim up to *limit* nexthops that are due, those that somebody asked for first.
+
+    only: of these primary keys. asked: of those that somebody asked for. A dotted key has no MX and is never due.
+    """
+    due = _due(NexthopRow.objects.all(), now).exclude(key__startswith=".")
+    due = due if only is None else due.filter(pk__in=only)
+    due = due.exclude(asked_by="") if asked else due
+    rows = _take(due.order_by("-asked_by", "due_at"), limit, now=now, lease=NEXTHOP_LEASE)
+    return [NexthopClaim(row.pk, row.key, row.lease_token, asked=bool(row.asked_by)) for row in rows]
+
+
+def claim_addresses(limit: int, *, now: datetime, only: Collection[int] | None = None) -> list[AddressClaim]:
+    """Claim up to *limit* addresses that are due and have not asked for rest.
+
+    only: those of the nexthops with these primary keys. An address that no nexthop names any more is never spoken to.
+    """
+    named = Endpoint.objects.filter(address=OuterRef("pk"), nexthops__isnull=False)
+    named = named if only is None else named.filter(nexthops__in=only)
+    rested = Q(backed_off_until__isnull=True) | Q(backed_off_until__lte=now)
+    due = _due(Address.objects.filter(rested), now).filter(Exists(named))
+    rows = _take(due.order_by("due_at"), limit, now=now, lease=ADDRESS_LEASE)
+    targets: dict[int, list[Target]] = {row.pk: [] for row in rows}
+    for one in Endpoint.objects.filter(address__in=rows, nexthops__isnull=False).distinct().order_by("pk"):
+        targets[one.address_id].append(Target(one.pk, one.port, profile_from_json(one.profile)))
+    return [
+        AddressClaim(
+            row.pk, str(row.address), row.lease_token, tuple(targets[row.pk]), open={one.pk for one in targets[row.pk]}
+        )
+        for row in rows
+    ]
+
+
+def give_back(claims: Collection[NexthopClaim | AddressClaim]) -> None:
+    """End the leases of *claims* that were not worked on; they are due as before, and it counts as no crash."""
+    for claim in claims:
+        model: Any = NexthopRow if isinstance(claim, NexthopClaim) else Address
+        model.objects.filter(pk=claim.pk, lease_token=claim.token).update(lease_token="", lease_until=None)
+
+
+def ask_now(nexthop: NexthopRow, *, by: User, now: datetime) -> None:
+    """Make *nexthop* due now: the same row as ever, with another origin; also what was set aside is tried again.
+
+    An address that asked for rest keeps it: nobody is made a nuisance by a button.
+    """
+    demand_editor(by)
+    with transaction.atomic():
+        make_due([nexthop.pk], origin="person", now=now)
+        audit.record("probe.asked", _("nexthop %s") % nexthop.key, by=by, now=now)
+        nudge(PROBE_ASKED)
+
+
+def make_due(nexthops: Collection[int], *, origin: str, now: datetime) -> None:
+    """Make the rows of *nexthops*, and of what was set aside of their addresses, due now."""
+    NexthopRow.objects.filter(pk__in=nexthops).exclude(key__startswith=".").update(
+        due_at=now, asked_by=origin, set_aside_at=None, crashes=0
+    )
+    aside = Address.objects.filter(endpoints__nexthops__in=nexthops, set_aside_at__isnull=False)
+    Address.objects.filter(pk__in=list(aside.values_list("pk", flat=True))).update(set_aside_at=None, crashes=0)
+
+
+def nudge(task: str) -> None:
+    """Wake *task* once this transaction is in the database; a broker that is away is counted, for a tick comes anyway."""
+    transaction.on_commit(partial(_send, task), robust=True)
+
+
+def _send(task: str) -> None:
+    try:
+        current_app.send_task(task, queue=_CONTROL_QUEUE, expires=_NUDGE_EXPIRES_SECONDS, retry=False)
+    except (OperationalError, OSError) as cause:
+        lost_nudges["count"] += 1
+        log.warning("nudge.lost", task=task, cause=type(cause).__name__, count=lost_nudges["count"])
+
+
+def _due(rows: "QuerySet[Row]", now: datetime) -> "QuerySet[Row]":
+    """Narrow *rows* to those that are due, not set aside, and leased to nobody."""
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    return rows.filter(free, due_at__lte=now, set_aside_at__isnull=True)
+
+
+def _take(due: "QuerySet[Row]", limit: int, *, now: datetime, lease: timedelta) -> list[Row]:
+    """Lease up to *limit* rows of *due*; PostgreSQL's claimers pass each other by, SQLite's take turns."""
+    taken = []
+    with transaction.atomic():
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True, of=("self",))
+        for row in due[:limit]:
+            if _is_taken(row, now=now, until=now + lease):
+                taken.append(row)
+    return taken
+
+
+def _is_taken(row: Row, *, now: datetime, until: datetime) -> bool:
+    """Whether *row* is ours now; a token that is left from another holder means that the holder died."""
+    before = row.lease_token
+    row.crashes += bool(before)
+    aside = row.crashes >= CRASHES_MAX
+    row.lease_token = "" if aside else secrets.token_hex(16)
+    row.lease_until = None if aside else until
+    row.set_aside_at = now if aside else None
+    mine = type(row)._default_manager.filter(pk=row.pk, lease_token=before)  # noqa: SLF001  Django's documented API
+    changed = mine.update(
+        crashes=row.crashes,
+        lease_token=row.lease_token,
+        lease_until=row.lease_until,
+        set_aside_at=row.set_aside_at,
+    )
+    if aside and changed:
+        set_aside(row, now=now)
+    return bool(changed) and not aside
+
+
+def set_aside(row: NexthopRow | Address, *, now: datetime) -> None:
+    """Tell log and pages that *row* ended its worker too often; what is known of it is unknown from now."""
+    log.error("probe.set-aside", row=str(row), crashes=row.crashes)
+    if isinstance(row, Address):
+        row.endpoints.update(
+            tried_at=now,
+            not_measured=NotMeasuredCause.CRASHED.value,
+            not_measured_detail=_("the probe ended %s times without a result; ask for it again") % row.crashes,
+        )
