@@ -26,3 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.skip(reason=the_lab.why_not))
+
+
+@pytest.fixture(autouse=True)
+def _plain_static(settings: pytest.FixtureRequest) -> None:
+    """Name static files as they are: a manifest exists only where files were collected."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}

@@ -8,7 +8,7 @@ __all__ = ["LEVELS", "Protection", "SecurityLevel"]
 class SecurityLevel(Enum):
     """A TLS security level as Postfix writes it.
 
-    Source: postconf(5) smtp_tls_security_level; order of src/tls/tls.h (TLS_LEV_*). half-dane is output only and no level.
+    Source: postconf(5) smtp_tls_security_level; order of src/tls/tls.h (TLS_LEV_*). half-dane is output only.
     """
 
     NONE = "none"

@@ -1,7 +1,7 @@
 """What was seen of a nexthop and of its peers: facts, never an opinion.
 
 Two parts. NexthopFacts: what the DNS says (MX, addresses, DNSSEC, TLSA). PeerFacts: what one address answered, for one
-TLS profile. Both are immutable and have a canonical JSON form (facts_json.py writes and reads it), so that a new rule, a
+TLS profile. Both are immutable and have a canonical JSON form (facts_json.py), so that a new rule, a
 new CA set or a later date judges them again without a probe.
 """
 

@@ -10,7 +10,7 @@ __all__ = ["Certificate", "Pin"]
 
 
 class Certificate(models.Model):
-    """A certificate as DER, kept once however often it is seen or announced. Texts are cleaned: they are a stranger's."""
+    """A certificate as DER, kept once however often it is seen or announced. Texts are cleaned: a stranger's."""
 
     der = models.BinaryField()
     sha256 = models.CharField(max_length=64, unique=True)

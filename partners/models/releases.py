@@ -119,7 +119,7 @@ class CandidateMap(models.Model):
 
 
 class Approval(models.Model):
-    """A second person's yes to exactly these bytes and these findings. author: copied, so that the database can tell."""
+    """A second person's yes to exactly these bytes and findings. author: copied, so that the database can tell."""
 
     candidate = models.ForeignKey(Candidate, models.CASCADE, related_name="approvals")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")

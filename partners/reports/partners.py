@@ -98,7 +98,7 @@ def _search(query: str) -> Q:
     )
 
 
-def _with_columns(channels: QuerySet[Channel]) -> QuerySet[Channel]:
+def _with_columns(channels: QuerySet[Channel]) -> Any:
     """Add state, cause, first key, verdict and newest sighting as columns, so that no row costs a query."""
     state = ComplianceInterval.objects.filter(channel=OuterRef("pk"), valid_to__isnull=True)
     verdict = VerdictRow.objects.filter(nexthop__channel=OuterRef("pk")).order_by("nexthop__key", "group__name")

@@ -65,7 +65,7 @@ def candidate_page(pk: int) -> CandidatePage | None:
     candidate = Candidate.objects.select_related("author", "base", "release").filter(pk=pk).first()
     if candidate is None:
         return None
-    before = {one.group_id: one.text for one in Artefact.objects.filter(release_id=candidate.base_id)}
+    before = {one.group_id: one.text for one in candidate.base.artefacts.all()} if candidate.base else {}
     diffs = tuple(
         (one.group.name, _diff(before.get(one.group_id, ""), one.text))
         for one in candidate.maps.select_related("group")
