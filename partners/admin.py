@@ -4,10 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.shortcuts import redirect
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     _ModelAdmin = admin.ModelAdmin[Any]
 else:
@@ -22,7 +25,7 @@ class ReadOnlyAdmin(_ModelAdmin):
 
     actions = None
 
-    def get_fields(self, request: "HttpRequest", obj: Any = None) -> list[str]:  # noqa: ARG002  Django's signature
+    def get_fields(self, request: "HttpRequest", obj: Any = None) -> Any:  # noqa: ARG002  Django's signature
         """Return every column whose name does not speak of a secret."""
         return [
             field.name
@@ -44,10 +47,20 @@ class ReadOnlyAdmin(_ModelAdmin):
 
 
 class ReadOnlySite(admin.AdminSite):
-    """The admin with nothing in it but ReadOnlyAdmin; it has no sign-in of its own."""
+    """The admin with nothing in it but ReadOnlyAdmin; it has neither a sign-in nor a password form of its own."""
 
     site_header = "tlsportal"
     enable_nav_sidebar = False
+
+    def login(self, request: "HttpRequest", extra_context: dict[str, Any] | None = None) -> "HttpResponse":  # noqa: ARG002
+        """Send a stranger to the one sign-in page, which counts attempts and asks for the second factor."""
+        if request.user.is_authenticated:
+            raise PermissionDenied
+        return redirect_to_login(request.GET.get("next") or request.path)
+
+    def password_change(self, request: "HttpRequest", extra_context: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
+        """Send a person to the one page that changes a password."""
+        return redirect("account_change_password")
 
 
 site = ReadOnlySite(name="admin")

@@ -8,9 +8,12 @@ message costs one tick and a doubled one does no harm. Two queues with a worker 
 """
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery
+from celery.platforms import SecurityWarning
+from celery.signals import celeryd_init
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tlsportal.settings")
@@ -18,6 +21,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tlsportal.settings")
 PROBE_QUEUE = "probe"
 CONTROL_QUEUE = "control"
 PUBLISH_TIMEOUT_SECONDS = 0.2  # a saved form must not wait for a dead broker
+WORKER_TIMEOUT_SECONDS = 5.0  # a worker may wait for a slow one: nobody looks on
 
 
 def tick(task: str, *, every: float, queue: str) -> dict[str, Any]:
@@ -25,15 +29,19 @@ def tick(task: str, *, every: float, queue: str) -> dict[str, Any]:
     return {"task": task, "schedule": every, "options": {"queue": queue, "expires": every}}
 
 
+def _timeouts(seconds: float) -> dict[str, float]:
+    return {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+
+
+# The workers take no pickle (accept_content), so that the warning of a worker run by root tells of no danger here.
+warnings.filterwarnings("ignore", category=SecurityWarning)
+
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
 
 app = Celery("tlsportal")
 app.conf.update(
     broker_url=settings.BROKER_URL,
-    broker_transport_options={
-        "socket_timeout": PUBLISH_TIMEOUT_SECONDS,
-        "socket_connect_timeout": PUBLISH_TIMEOUT_SECONDS,
-    },
+    broker_transport_options=_timeouts(PUBLISH_TIMEOUT_SECONDS),
     broker_connection_retry_on_startup=True,
     task_publish_retry=False,
     task_ignore_result=True,
@@ -45,8 +53,16 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
+    worker_enable_remote_control=False,  # nothing but beat and our own code talks to a worker
+    beat_scheduler="celery.beat:Scheduler",  # keeps no file: what is due is a query
     enable_utc=True,
     timezone="UTC",
     beat_schedule=BEAT_SCHEDULE,
 )
 app.autodiscover_tasks(["partners"], related_name="tasks")
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]  # celery has no types
+def _give_workers_time(conf: Any, **_signal: Any) -> None:
+    """Replace the time-outs made for publishing by those of a worker."""
+    conf.broker_transport_options = _timeouts(WORKER_TIMEOUT_SECONDS)

@@ -1,6 +1,5 @@
 """The log: one line per outcome, an event name and key=value, with the request's or the task's id."""
 
-import logging.config
 from typing import Any
 
 import structlog
@@ -9,9 +8,20 @@ _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ", utc=True),
     structlog.processors.format_exc_info,
 ]
+
+_render_pairs = structlog.processors.LogfmtRenderer(
+    key_order=["timestamp", "level", "event", "request_id", "task_id"], drop_missing=True
+)
+
+
+def _render(logger: Any, name: str, event: structlog.types.EventDict) -> str:
+    """Return the line; a traceback follows on lines of its own, for it is read by people."""
+    traceback = event.pop("exception", "")
+    line = _render_pairs(logger, name, event)
+    return f"{line}\n{traceback}" if traceback else line
 
 
 def configure() -> None:
@@ -32,10 +42,7 @@ def logging_config(*, level: str) -> dict[str, Any]:
     """Return the dictConfig that writes every logger's lines to standard error as key=value."""
     line: dict[str, Any] = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "processors": [
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event", "request_id", "task_id"]),
-        ],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render],
         "foreign_pre_chain": _SHARED,
     }
     return {
@@ -44,5 +51,13 @@ def logging_config(*, level: str) -> dict[str, Any]:
         "formatters": {"line": line},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {"django": {"handlers": [], "propagate": True}},
+        "loggers": {
+            "django": {"handlers": [], "propagate": True},
+            # Told already by request_finished and request_failed, with the request's id:
+            "django.request": {"level": "CRITICAL"},
+            # A tick that found nothing to do tells nothing; what it did is told by the action. Failures are told once.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "CRITICAL"},
+            "django_structlog.celery.receivers": {"level": "WARNING"},
+        },
     }

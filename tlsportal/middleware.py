@@ -13,7 +13,7 @@ _SECRET_PARTS = frozenset({"key", "token", "uidb36"})
 _PATH_LIMIT = 200
 
 
-class RequestLogMiddleware(RequestMiddleware):  # type: ignore[misc]  # the package has no types for its base
+class RequestLogMiddleware(RequestMiddleware):
     """Write one line per answered request, with an id that its other lines carry too."""
 
     @staticmethod

@@ -6,6 +6,7 @@ TLSPORTAL_ENV says who is responsible for the surroundings:
     production   nothing is invented: secret key, address, database and broker must be named
 """
 
+import logging
 import os
 import secrets
 from datetime import timedelta
@@ -108,6 +109,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",  # its widget templates, so that templates/django/forms can dress them
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -148,6 +150,8 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     }
 ]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+COTTON_ISOLATE_BY_DEFAULT = True  # a component reads what it was given, never a variable of the page by accident
 
 # --- what is kept -------------------------------------------------------------------------------------------------
 # No ATOMIC_REQUESTS: in SQLite each atomic block takes the write lock at once (IMMEDIATE), even for a read.
@@ -278,3 +282,4 @@ RESOLVER = _text("RESOLVER")  # "address:port" of a validating resolver; empty: 
 LOGGING = portal_logging.logging_config(level=_text("LOG_LEVEL", "INFO"))
 portal_logging.configure()
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line per outcome: the answer

@@ -243,7 +243,10 @@ def _prepare(children: Children, plan: Plan, environment: dict[str, str]) -> str
         code, said = children.run([*MANAGE, "demo_world", "--settings"], environment)
         if code:
             raise GaveUpError(f"the demo world could not be made: {said.strip()}")
-        environment.update(line.split("=", 1) for line in said.splitlines() if line.startswith("TLSPORTAL_"))
+        for line in said.splitlines():
+            name, equals, value = line.partition("=")
+            if equals and name.startswith("TLSPORTAL_"):
+                environment[name] = value
     code, said = children.run([*MANAGE, "prepare", "--first-account", plan.first_account], environment)
     if code:
         children.log.write("prepare", said)
