@@ -1,0 +1,92 @@
+"""What a relay fetches, and how it is refused."""
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from partners.actions.partners import add_partner
+from partners.actions.relay_groups import ensure_group
+from partners.actions.releases import approve, cut, publish
+from partners.actions.tokens import make_relay_token
+from partners.core.errors import GuardRefused
+from partners.models import Artefact, Head, Release, User
+from tests.actions.people import approver, editor
+
+pytestmark = pytest.mark.django_db
+
+URL = "/export/main/tls_policy"
+
+
+@pytest.fixture
+def token() -> str:
+    """A published map for the group main, and the token of its relays."""
+    now = timezone.now()
+    group = ensure_group(now=now)
+    boss: User = approver()
+    release = Release.objects.create(number=1, author=boss, needs_second=False, published_at=now, published_by=boss)
+    Artefact.objects.create(release=release, group=group, text="a.example\tencrypt\n", sha256="0" * 64)
+    from_head(release)
+    return make_relay_token(group, by=boss, now=now)
+
+
+def from_head(release: Release) -> None:
+    Head.objects.update_or_create(pk=1, defaults={"release": release})
+
+
+def get(token: str, url: str = URL, **headers: str) -> object:
+    return Client().get(url, headers={"Authorization": f"Bearer {token}", **headers})
+
+
+def test_relay_gets_the_bytes(token: str) -> None:
+    """The token of the group opens its map, byte for byte, with an ETag."""
+    answer = get(token)
+
+    assert answer.content == b"a.example\tencrypt\n"
+    assert answer["ETag"] == f'"{"0" * 64}"'
+
+
+def test_known_bytes_are_not_sent_again(token: str) -> None:
+    """If-None-Match with the current ETag costs a 304 without a body."""
+    etag = get(token)["ETag"]
+
+    answer = get(token, **{"If-None-Match": etag})
+
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+@pytest.mark.parametrize("wrong", ["", "tlsp_000000000000_x", "\x00", "a" * 5000])
+def test_wrong_token_is_refused(token: str, wrong: str) -> None:
+    """Whatever is not a token gets 401 and no hint."""
+    assert get(wrong).status_code == 401
+
+
+def test_token_opens_no_other_group(token: str) -> None:
+    """Another group's address answers as one that does not exist."""
+    assert get(token, "/export/other/tls_policy").status_code == 404
+
+
+def test_map_does_not_travel_in_the_clear(token: str) -> None:
+    """Over plain HTTP from elsewhere than loopback the token is not even looked at."""
+    answer = Client(REMOTE_ADDR="192.0.2.7").get(URL, headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.status_code == 403
+
+
+def test_draft_reaches_the_relays_with_a_release() -> None:
+    """Add, cut, refuse to publish unseen, accept that as a second person, publish: the relay's bytes hold the line."""
+    now = timezone.now()
+    group, author, second = ensure_group(now=now), editor(), approver()
+    change = add_partner("Acme", "acme.example", "encrypt", "encrypted", by=author, now=now)
+    candidate = cut([change], by=author, now=now)
+    seen = (candidate.sha256, candidate.findings_sha256)
+    secret = make_relay_token(group, by=second, now=now)
+
+    with pytest.raises(GuardRefused):
+        publish(candidate, by=author, now=now)
+    before = get(secret)
+    approve(candidate, seen=seen, by=second, now=now, word="new partner, not reachable yet", accept_stops=True)
+    publish(candidate, by=author, now=now)
+    after = get(secret)
+
+    assert before.status_code == 404
+    assert b"acme.example\tencrypt\n" in after.content
