@@ -1,14 +1,9 @@
-// Keys: "/" finds, "g" and a letter goes, "?" lists. Off while typing, and for good if the reader says so (WCAG 2.1.4).
+// Keys: "/" finds, "g" and a letter goes, "?" lists.
 
-const OFF = "tlsportal.keys.off";
+import { OFF, areKeysWanted } from "./wanted.js";
+
 const CHORD_MS = 1500;
 let chordUntil = 0;
-
-export function areKeysWanted(event) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return false;
-  if (event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog")) return false;
-  return localStorage.getItem(OFF) !== "1";
-}
 
 function find() {
   const field = [...document.querySelectorAll("[data-key-search], input[type=search]")]

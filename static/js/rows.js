@@ -1,6 +1,6 @@
 // Rows of a table marked data-rows: j and k move, x selects; Enter opens, as the focused link does by itself.
 
-import { areKeysWanted } from "./keys.js";
+import { areKeysWanted } from "./wanted.js";
 
 function show(row, box) {
   row.toggleAttribute("data-picked", box.checked);
