@@ -51,6 +51,13 @@ _SHORT_NAMES = {
 }
 _ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
 _SAN_DNS, _SAN_IP = 0x82, 0x87
+_KEY_KINDS: dict[type, tuple[str, int]] = {  # name and bits, 0 where the key says them
+    rsa.RSAPublicKey: ("RSA", 0),
+    ec.EllipticCurvePublicKey: ("EC", 0),
+    dsa.DSAPublicKey: ("DSA", 0),
+    ed25519.Ed25519PublicKey: ("Ed25519", 256),
+    ed448.Ed448PublicKey: ("Ed448", 456),
+}
 _FINGERPRINT_PREFIX = re.compile(
     r"^\s*(?:(md5|sha-?1|sha-?256|sha-?512)\s*)?(?:fingerprint)?\s*[=:]?\s*", re.IGNORECASE | re.ASCII
 )
@@ -73,7 +80,7 @@ class CertificateFacts:
     """What a certificate says, its texts cleaned for people.
 
     not_before, not_after: aware, UTC; None where the field cannot be read. key_bits: 0 where unknown.
-    self_signed: the signature verifies with its own key. parse_error: each field that could not be read, with its cause.
+    self_signed: the signature verifies with its own key. parse_error: the fields that could not be read.
     """
 
     der: bytes
@@ -219,7 +226,7 @@ def _attributes(name: bytes) -> list[tuple[str, asn1.Element]]:
     for rdn in asn1.children(outer.content):
         for attribute in asn1.children(rdn.content):
             inner = list(asn1.children(attribute.content))
-            if len(inner) != 2:  # noqa: PLR2004 - type and value
+            if len(inner) != 2:
                 raise asn1.DerError("broken attribute")
             found.append((asn1.oid_text(inner[0].content), inner[1]))
     return found
@@ -265,16 +272,9 @@ def _key(spki: bytes, faults: list[str]) -> tuple[str, int]:
     except (ValueError, UnsupportedAlgorithm) as error:
         faults.append(f"public key: {clean_text(str(error))}")
         return "unknown", 0
-    if isinstance(key, rsa.RSAPublicKey):
-        return "RSA", key.key_size
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return "EC", key.key_size
-    if isinstance(key, dsa.DSAPublicKey):
-        return "DSA", key.key_size
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return "Ed25519", 256
-    if isinstance(key, ed448.Ed448PublicKey):
-        return "Ed448", 456
+    for kind, bits in _KEY_KINDS.items():
+        if isinstance(key, kind):
+            return bits[0], bits[1] or getattr(key, "key_size", 0)
     return type(key).__name__, 0
 
 

@@ -58,7 +58,7 @@ class CertificateParts:
 
 def read_element(content: bytes) -> tuple[Element, bytes]:
     """Split *content* into its first element and the rest. Errors: DerError."""
-    if len(content) < 2:  # noqa: PLR2004 - a tag and a length
+    if len(content) < 2:
         raise DerError("truncated")
     tag, size, head = content[0], content[1], 2
     if tag & _LONG_TAG == _LONG_TAG:
@@ -100,7 +100,7 @@ def read_certificate(der: bytes) -> CertificateParts:
     """Take a certificate apart. Errors: DerError where *der* is none."""
     outer, _rest = read_element(der)
     parts = list(children(outer.content))
-    if outer.tag != SEQUENCE or len(parts) < 3 or parts[0].tag != SEQUENCE:  # noqa: PLR2004 - tbs, algorithm, signature
+    if outer.tag != SEQUENCE or len(parts) < 3 or parts[0].tag != SEQUENCE:
         raise DerError("no certificate")
     fields = list(children(parts[0].content))
     if fields and fields[0].tag == _VERSION:
@@ -108,7 +108,7 @@ def read_certificate(der: bytes) -> CertificateParts:
     if len(fields) < _TBS_FIELDS or fields[0].tag != INTEGER or fields[5].tag != SEQUENCE:
         raise DerError("no certificate")
     dates = list(children(fields[3].content))
-    if len(dates) != 2:  # noqa: PLR2004 - notBefore and notAfter
+    if len(dates) != 2:
         raise DerError("no validity")
     found = next((field for field in fields[_TBS_FIELDS:] if field.tag == _EXTENSIONS), None)
     return CertificateParts(
@@ -128,7 +128,7 @@ def _extensions(content: bytes) -> dict[str, bytes]:
     listed, _rest = read_element(content)
     for extension in children(listed.content):
         inner = list(children(extension.content))
-        if len(inner) < 2 or inner[0].tag != OID:  # noqa: PLR2004 - identifier and value
+        if len(inner) < 2 or inner[0].tag != OID:
             raise DerError("broken extension")
         found.setdefault(oid_text(inner[0].content), inner[-1].content)
     return found

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     DANE_REQUIRED = "dane-required"
     NOT_MEASURED = "not-measured"
     PLAINTEXT = "plaintext"
+    BELOW_AGREED = "below-agreed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,11 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.PLAINTEXT: ReasonText(
         "Mail flows without encryption.",
         "Mail to your server flows without encryption. Switch STARTTLS on.",
+    ),
+    Reason.BELOW_AGREED: ReasonText(
+        "Mail flows, but the entry in force demands less than what was agreed. Raise the level of the entry.",
+        "Our settings for your mail demand less than what we agreed. There is nothing for you to do.",
+        "",
     ),
 }
 

@@ -145,14 +145,14 @@ def _pkcs7_by_openssl(der: bytes) -> Iterator[bytes]:
 def _refuse_private_key(der: bytes) -> None:
     """Refuse what opens like a key: no certificate and no PKCS#7 begins with a number or a bare AlgorithmIdentifier.
 
-    PKCS#8, PKCS#1, SEC 1, DSA and PKCS#12 begin with a version; an encrypted PKCS#8 is an algorithm and an octet string.
+    PKCS#8, PKCS#1, SEC 1, DSA and PKCS#12 begin with a version; an encrypted PKCS#8 is an algorithm and a string.
     """
     try:
         outer, _rest = asn1.read_element(der)
         tags = [element.tag for element in asn1.children(outer.content)][:2]
     except asn1.DerError:
         # BER with an indefinite length (some PKCS#12 files): the version still comes first.
-        tags = [der[2]] if der[:2] == b"\x30\x80" and len(der) > 2 else []  # noqa: PLR2004
+        tags = [der[2]] if der[:2] == b"\x30\x80" and len(der) > 2 else []
     if tags[:1] == [asn1.INTEGER] or tags == [asn1.SEQUENCE, asn1.OCTET_STRING]:
         raise _private_key()
 

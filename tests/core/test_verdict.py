@@ -77,8 +77,8 @@ def plain(address: str = MX) -> PeerFacts:
     return peer(None, address, starttls_offered=False, starttls_code=0, tls=None, ended=Stage.EHLO)
 
 
-def stopped(stage: Stage, how: str, address: str = MX, **odd: object) -> PeerFacts:
-    return peer(None, address, **{"ended": stage, "stop": how, "tls": None, "ehlo_tls_code": 0, **odd})
+def stopped(stage: Stage, how: str, **odd: object) -> PeerFacts:
+    return peer(**{"leaf": None, "ended": stage, "stop": how, "tls": None, "ehlo_tls_code": 0, **odd})  # type: ignore[arg-type]
 
 
 def unknown(address: str = MX) -> NotMeasured:
