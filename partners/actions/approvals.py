@@ -97,7 +97,7 @@ def _demand_digests(pin: Pin) -> None:
             )
 
 
-def _decide(  # noqa: PLR0913  the columns of a decision
+def _decide(
     pin: Pin, state: Pin.State, *, by: User, now: datetime, word: str, alone: bool
 ) -> None:
     """Move *pin* from proposed to *state*, if nobody decided in between."""

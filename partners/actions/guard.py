@@ -32,8 +32,8 @@ _NEVER = NotMeasuredCause.NEVER.value
 class Report:
     """What the guard found.
 
-    old: nexthops whose entry changes and whose outcome rests on facts that are not fresh. They are asked for now, as are
-    those of which nothing is known: an unknown outcome is a finding that blocks.
+    old: nexthops whose entry changes and whose outcome rests on facts that are not fresh. They are asked for now, as
+    are those of which nothing is known: an unknown outcome is a finding that blocks.
 
     A finding holds no time and is English whoever asks, so that sha256 moves only when an outcome does:
         kind "weakening"   group, key, cause

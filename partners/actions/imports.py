@@ -95,7 +95,7 @@ def import_policy(content: bytes, *, by: User, now: datetime, dry_run: bool = Fa
     return report
 
 
-def _take(  # noqa: PLR0913  one line with all that belongs to it
+def _take(
     line: TableLine,
     comments: list[str],
     findings: list[Finding],

@@ -216,6 +216,8 @@ def _demand_one_side(account: User, role: User.Role) -> None:
 
 def _join(account: User, invitation: Invitation, *, now: datetime) -> None:
     """Make *account* a member of the invitation's partner, as brought in by whoever invited."""
+    if invitation.invited_by is None:
+        raise _not_usable()
     Membership.objects.update_or_create(
         partner=invitation.partner,
         user=account,

@@ -124,8 +124,8 @@ def render_group(group: RelayGroup, shots: Mapping[int, Snapshot]) -> GroupMap:
 
 def active_map(group: RelayGroup) -> GroupMap:
     """Return the published map of *group*; an empty one before its first release."""
-    head = Head.objects.filter(pk=1).first()
-    artefact = Artefact.objects.filter(group=group, release_id=head.release_id).first() if head else None
+    head = Head.objects.filter(pk=1, release__isnull=False).select_related("release").first()
+    artefact = Artefact.objects.filter(group=group, release=head.release).first() if head and head.release else None
     if artefact is None:
         return GroupMap(group, "")
     active = GroupMap(group, artefact.text, dict(artefact.tafiles))

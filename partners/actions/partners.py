@@ -33,7 +33,7 @@ _LONG_MAX = 10_000  # match and comment
 _BOUNDS = {"basis": 300, "protocols": 100, "ciphers": 20, "exclude": 200, "servername": 255, "lowered_reason": 300}
 
 
-def add_partner(  # noqa: PLR0913  the fields of the form
+def add_partner(
     name: str,
     nexthops: str | Sequence[str],
     level: SecurityLevel | str,
@@ -106,7 +106,7 @@ def remove_channel(channel: Channel, *, version: int, by: User, now: datetime) -
     return _save(fresh, before, {**before, "removed": True}, act="channel.removed", by=by, now=now)
 
 
-def lower_until(  # noqa: PLR0913  the fields of the form
+def lower_until(
     channel: Channel,
     fields: Mapping[str, Any],
     *,
@@ -159,12 +159,12 @@ def end_relaxations(*, now: datetime) -> list[Change]:
 def _lowering_of(channel: Channel) -> Change | None:
     """Return the newest Change that lowered *channel*."""
     for change in channel.changes.filter(withdrawn_at__isnull=True, before__isnull=False).order_by("-made_at", "-pk"):
-        if change.after["lowered_until"] and not change.before["lowered_until"]:
+        if change.before and change.after["lowered_until"] and not change.before["lowered_until"]:
             return change
     return None
 
 
-def _save(  # noqa: PLR0913  an act with its actor and its clock
+def _save(
     channel: Channel, before: Snapshot, after: Snapshot, *, act: str, by: User, now: datetime
 ) -> Change:
     """Check the entries of *after* for every relay group, then write the Change and its audit entry."""
@@ -203,9 +203,9 @@ def _kept(name: str, value: Any) -> str:
     if value is None:
         return ""
     if name == "level":
-        return _member(SecurityLevel, name, value).value
+        return str(_member(SecurityLevel, name, value).value)
     if name == "agreed":
-        return _member(Protection, name, value).value
+        return str(_member(Protection, name, value).value)
     if name == "review_on":
         try:
             return (value if isinstance(value, date) else date.fromisoformat(value)).isoformat() if value else ""

@@ -36,7 +36,7 @@ def ensure_group(*, now: datetime) -> RelayGroup:
     return group
 
 
-def add_group(  # noqa: PLR0913  the columns of the row
+def add_group(
     name: str,
     *,
     postfix: str,

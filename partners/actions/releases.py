@@ -55,7 +55,7 @@ def cut(changes: Iterable[Change], *, by: User, now: datetime) -> Candidate:
         return _freeze(chosen, maps, report, base, by=by, now=now)
 
 
-def approve(  # noqa: PLR0913  an act with its actor, its clock and what was seen
+def approve(
     candidate: Candidate,
     *,
     seen: tuple[str, str],
@@ -181,7 +181,7 @@ def _look_at(maps: Sequence[GroupMap], *, now: datetime) -> Report:
     return inspect(maps, now=now)
 
 
-def _freeze(  # noqa: PLR0913  the columns of the row
+def _freeze(
     changes: Sequence[Change],
     maps: Sequence[GroupMap],
     report: Report,
@@ -272,7 +272,7 @@ def _approval_for(candidate: Candidate, report: Report) -> Approval:
     )
 
 
-def _write_release(  # noqa: PLR0913  the columns of the row
+def _write_release(
     candidate: Candidate,
     maps: Sequence[GroupMap],
     approval: Approval | None,

@@ -25,7 +25,7 @@ def seen(key: str, leaf: Certificate, *, at: datetime, address: str = "192.0.2.2
     """Leave what a probe of *key* sees whose MX presents *leaf* at *at*."""
     nexthop = Nexthop.objects.get(key=key)
     host = HostFacts(f"mx.{key}", 10, LookupStatus.FOUND, Dnssec.INSECURE, (address,))
-    dns = NexthopFacts(key, at, True, LookupStatus.FOUND, Dnssec.INSECURE, (host,))
+    dns = NexthopFacts(key, at, mx_asked=True, mx_status=LookupStatus.FOUND, mx_dnssec=Dnssec.INSECURE, hosts=(host,))
     DnsSighting.objects.filter(nexthop=nexthop).update(current=False)
     DnsSighting.objects.create(nexthop=nexthop, observation=_kept(dns), first_seen=at, last_seen=at)
     row, _made = Address.objects.get_or_create(address=address)

@@ -72,9 +72,9 @@ acme.example none
 two words.example
 *.star.example encrypt
 anchored.example secure tafile=/etc/postfix/a.pem
-xn--bcher-kva.example\tfingerprint match=%s
+xn--bcher-kva.example\tfingerprint match={digest}
 # the end
-""" % ":".join(["AB"] * 32)
+""".format(digest=":".join(["AB"] * 32))
 
 
 class TestImportPolicy:

@@ -26,12 +26,12 @@ def group() -> RelayGroup:
 
 
 @pytest.fixture
-def eda(group: RelayGroup) -> User:  # noqa: ARG001  every relay group is asked when an entry is drafted
+def eda(group: RelayGroup) -> User:
     return editor()
 
 
 @pytest.fixture
-def ann(eda: User) -> User:  # noqa: ARG001
+def ann(eda: User) -> User:
     approver("bob")
     return approver("ann")
 
