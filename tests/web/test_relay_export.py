@@ -8,7 +8,7 @@ from partners.actions.partners import add_partner
 from partners.actions.relay_groups import ensure_group
 from partners.actions.releases import approve, cut, publish
 from partners.actions.tokens import make_relay_token
-from partners.core.errors import GuardRefused
+from partners.core.errors import ActionRefused
 from partners.models import Artefact, Head, Release, User
 from tests.actions.people import approver, editor
 
@@ -81,7 +81,7 @@ def test_draft_reaches_the_relays_with_a_release() -> None:
     seen = (candidate.sha256, candidate.findings_sha256)
     secret = make_relay_token(group, by=second, now=now)
 
-    with pytest.raises(GuardRefused):
+    with pytest.raises(ActionRefused):
         publish(candidate, by=author, now=now)
     before = get(secret)
     approve(candidate, seen=seen, by=second, now=now, word="new partner, not reachable yet", accept_stops=True)
