@@ -1,0 +1,276 @@
+"""What an entry demands of the peer once main.cf has filled its gaps, in a form that can be compared.
+
+Symbolic: names stay names, so that "every peer accepted after was accepted before" can be proven without a peer.
+Source: tls_policy_lookup_one(), set_cert_match() in src/smtp/smtp_tls_policy.c; tls_proto_mask_lims() in src/tls.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from partners.core.certificates import DIGESTS
+from partners.core.entry import GRADES, PROTOCOLS
+from partners.core.errors import NameRefused
+from partners.core.grammar import NOTHING_LEFT, Invalid, ParsedPolicy
+from partners.core.levels import SecurityLevel
+from partners.core.matching import nexthop_domain
+from partners.core.names import MatchKind, MatchName, to_ascii
+from partners.core.relay import PostfixRelease, RelaySettings
+
+__all__ = ["Anchors", "Demands", "Name", "default_policy", "demands_of"]
+
+_SPLIT = re.compile(r"[:,\s]+")
+_HEX_VERSIONS = {0x2: "SSLv2", 0x300: "SSLv3", 0x301: "TLSv1", 0x302: "TLSv1.1", 0x303: "TLSv1.2", 0x304: "TLSv1.3"}
+_GRADE_RANK = {"export": 0, "low": 0, "medium": 0, "high": 1}  # the first three are one list since OpenSSL 1.1
+_PEM = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CERTIFICATE|PUBLIC KEY)-----([^-]*)-----END \1-----")
+_INSECURE_MX_DANE = (
+    PostfixRelease(3, 6, 17),
+    PostfixRelease(3, 7, 13),
+    PostfixRelease(3, 8, 8),
+    PostfixRelease(3, 9, 2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A field of match= with nexthop and dot-nexthop filled in. suffix: any name below text; hostname: the MX host."""
+
+    text: str
+    suffix: bool = False
+    hostname: bool = False
+    address: bool = False
+
+    def covers(self, other: "Name") -> bool:
+        """Whether each certificate that *other* accepts is accepted here too."""
+        if self == other:
+            return True
+        if not self.suffix or other.hostname or other.address or other.text.startswith("*"):
+            return False
+        return other.text.endswith(f".{self.text}")
+
+    def __str__(self) -> str:
+        return "hostname" if self.hostname else f".{self.text}" if self.suffix else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """Trust anchors. of_tafile: synthetic DANE, which takes intermediates and does not look at the anchor's dates.
+
+    members: SHA-256 of each certificate or key, and a path where its content is not known.
+    """
+
+    of_tafile: bool
+    members: frozenset[str]
+
+    def covers(self, other: "Anchors") -> bool:
+        """Whether each chain that *other* trusts is trusted here too."""
+        return self.of_tafile == other.of_tafile and self.members >= other.members
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """The demands of one policy. refused: Postfix takes the entry for invalid, so that no peer is accepted.
+
+    protocols: versions allowed, None where main.cf's or the entry's list cannot be read; grade: rank, None likewise.
+    dane: all that decides which TLSA records count.
+    """
+
+    level: SecurityLevel
+    refused: str = ""
+    names: frozenset[Name] = frozenset()
+    digests: frozenset[str] = frozenset()
+    algorithm: str = ""
+    anchors: Anchors = Anchors(False, frozenset())
+    depth: int = 0
+    protocols: frozenset[str] | None = frozenset()
+    protocols_text: str = ""
+    grade: int | None = 0
+    ciphers_text: str = ""
+    exclude: frozenset[str] = frozenset()
+    servername: str = ""
+    rpk: bool = False
+    sts: tuple[tuple[str, str], ...] = ()
+    dane: tuple[str, ...] = ()
+    wrappermode: bool = False
+    senders_may_waive: bool = False
+
+
+def default_policy(settings: RelaySettings) -> ParsedPolicy:
+    """Return the policy of a nexthop without an entry."""
+    return ParsedPolicy(settings.smtp_tls_security_level)
+
+
+def demands_of(policy: ParsedPolicy | Invalid, nexthop: str, settings: RelaySettings) -> Demands:
+    """Return what *policy* demands of the peers of *nexthop* on a relay with *settings*."""
+    if isinstance(policy, Invalid):
+        return Demands(policy.level, refused=policy.reason, senders_may_waive=_waivable(settings))
+    if policy.level is SecurityLevel.NONE:
+        return Demands(policy.level, senders_may_waive=_waivable(settings))
+    may = policy.level is SecurityLevel.MAY
+    protocols = settings.smtp_tls_protocols if may else settings.smtp_tls_mandatory_protocols
+    protocols = protocols if policy.protocols is None else policy.protocols
+    ciphers = settings.smtp_tls_ciphers if may else settings.smtp_tls_mandatory_ciphers
+    ciphers = (policy.ciphers or ciphers).lower()
+    by_name = policy.level.takes_tafile
+    pinned = policy.level is SecurityLevel.FINGERPRINT
+    algorithm = settings.fingerprint_digest.lower() if pinned else ""
+    return Demands(
+        policy.level,
+        names=_names(policy, nexthop, settings) if by_name else frozenset(),
+        digests=_digests(policy, settings, algorithm) if pinned else frozenset(),
+        algorithm=algorithm,
+        anchors=_anchors(policy, settings) if by_name else Anchors(of_tafile=False, members=frozenset()),
+        depth=settings.smtp_tls_scert_verifydepth if by_name else 0,
+        protocols=_versions(protocols),
+        protocols_text=protocols,
+        grade=_GRADE_RANK[ciphers] if ciphers in GRADES else None,
+        ciphers_text=ciphers,
+        exclude=_exclude(policy, settings),
+        servername=settings.smtp_tls_servername if policy.servername is None else policy.servername,
+        rpk=bool(policy.enable_rpk) and not by_name,
+        sts=policy.sts,
+        dane=_dane(policy, settings) if policy.level in {SecurityLevel.DANE, SecurityLevel.DANE_ONLY} else (),
+        wrappermode=settings.smtp_tls_wrappermode,
+        senders_may_waive=_waivable(settings),
+    )
+
+
+def _waivable(settings: RelaySettings) -> bool:
+    """Whether "TLS-Required: no" in a message switches the policy off."""
+    return settings.tls_required_enable and settings.postfix >= PostfixRelease(3, 10)
+
+
+def _names(policy: ParsedPolicy, nexthop: str, settings: RelaySettings) -> frozenset[Name]:
+    if policy.match == NOTHING_LEFT:
+        return frozenset()
+    of_verify = policy.level is SecurityLevel.VERIFY
+    defaults = settings.smtp_tls_verify_cert_match if of_verify else settings.smtp_tls_secure_cert_match
+    fields = policy.match or tuple(name for value in defaults for name in _SPLIT.split(value) if name)
+    return frozenset(_name(one, nexthop_domain(nexthop)) for one in fields)
+
+
+def _name(text: str, nexthop: str) -> Name:
+    try:
+        parsed = MatchName.parse(text)
+    except NameRefused:
+        return Name(text.lower())  # matches nothing, or nothing that can be reasoned about
+    match parsed.kind:
+        case MatchKind.NEXTHOP:
+            return Name(to_ascii(nexthop), address=_is_address(nexthop))
+        case MatchKind.DOT_NEXTHOP:
+            return Name(to_ascii(nexthop), suffix=True)
+        case MatchKind.HOSTNAME:
+            return Name("", hostname=True)
+        case MatchKind.SUFFIX:
+            return Name(parsed.text[1:], suffix=True)
+    return Name(parsed.text, address=parsed.kind is MatchKind.ADDRESS)
+
+
+def _is_address(nexthop: str) -> bool:
+    return ":" in nexthop or nexthop.replace(".", "").isdigit()
+
+
+def _digests(policy: ParsedPolicy, settings: RelaySettings, algorithm: str) -> frozenset[str]:
+    written = policy.match or settings.smtp_tls_fingerprint_cert_match
+    fields = [one for value in written for one in re.split(r"[|,\s]+", value) if one]
+    bare = {one.replace(":", "").upper() for one in fields}
+    size = DIGESTS.get(algorithm)
+    return frozenset(one for one in bare if size is None or len(one) == 2 * size)
+
+
+def _anchors(policy: ParsedPolicy, settings: RelaySettings) -> Anchors:
+    known = dict(settings.ta_files)
+    for paths in (policy.tafile, settings.smtp_tls_trust_anchor_file):
+        members: set[str] = set()
+        for path in paths:
+            content = known.get(path)
+            members |= {f"path {path}"} if content is None else _pem_members(content)
+        if members:
+            return Anchors(of_tafile=True, members=frozenset(members))
+    members = _pem_members(settings.ca_pem)
+    paths = (settings.smtp_tls_CApath, settings.smtp_tls_CAfile if not settings.ca_pem else "")
+    return Anchors(of_tafile=False, members=frozenset(members | {f"path {path}" for path in paths if path}))
+
+
+def _pem_members(content: bytes) -> set[str]:
+    members = set()
+    for block in _PEM.finditer(content):
+        try:
+            der = base64.b64decode(b"".join(block[2].split()), validate=True)
+        except binascii.Error:
+            der = block[0]
+        members.add(hashlib.sha256(der).hexdigest())
+    return members
+
+
+def _versions(text: str) -> frozenset[str] | None:
+    """Return the versions that a list of protocols allows; None where it cannot be read."""
+    order = {name.lower(): rank for rank, name in enumerate(PROTOCOLS)}
+    included: set[int] = set()
+    excluded: set[int] = set()
+    low, high = 0, len(PROTOCOLS) - 1
+    for part in (part.lower() for part in _SPLIT.split(text) if part):
+        sign = next((sign for sign in (">=", "<=", "!") if part.startswith(sign)), "")
+        rank = _rank(part.removeprefix(sign), order)
+        if rank is None:
+            return None
+        if sign == ">=":
+            low = rank
+        elif sign == "<=":
+            high = rank
+        else:
+            (excluded if sign else included).add(rank)
+    allowed = (included or set(range(len(PROTOCOLS)))) - excluded
+    return frozenset(PROTOCOLS[rank] for rank in allowed if low <= rank <= high)
+
+
+def _rank(word: str, order: dict[str, int]) -> int | None:
+    if word.startswith("0x"):
+        try:
+            word = _HEX_VERSIONS.get(int(word, 16), "").lower()
+        except ValueError:
+            return None
+    return order.get(word)
+
+
+def _exclude(policy: ParsedPolicy, settings: RelaySettings) -> frozenset[str]:
+    """Return the excluded ciphers, with what Postfix adds by itself."""
+    if policy.exclude is None:
+        listed: Iterable[str] = [settings.smtp_tls_exclude_ciphers]
+        if policy.level is not SecurityLevel.MAY:
+            listed = [settings.smtp_tls_exclude_ciphers, settings.smtp_tls_mandatory_exclude_ciphers]
+    else:
+        listed = [policy.exclude]
+    words = {word.lower() for text in listed for word in _SPLIT.split(text) if word}
+    if policy.level.must_match:
+        words |= {"anull", "enull"}
+    elif policy.level is SecurityLevel.ENCRYPT:
+        words.add("enull")
+    return frozenset(words)
+
+
+def _dane(policy: ParsedPolicy, settings: RelaySettings) -> tuple[str, ...]:
+    """Return what decides which TLSA records count (dane_init()), and what applies where dane falls to may."""
+    return (
+        f"insecure MX: {_insecure_mx_policy(settings)}",
+        f"smtp_dns_support_level: {settings.smtp_dns_support_level}",
+        f"smtp_host_lookup: {settings.smtp_host_lookup}",
+        f"ignore_mx_lookup_error: {settings.ignore_mx_lookup_error}",
+        f"tls_dane_digests: {' '.join(settings.tls_dane_digests)}",
+        f"smtp_tls_protocols: {settings.smtp_tls_protocols if policy.protocols is None else policy.protocols}",
+        f"smtp_tls_ciphers: {policy.ciphers or settings.smtp_tls_ciphers}",
+    )
+
+
+def _insecure_mx_policy(settings: RelaySettings) -> str:
+    """Return smtp_tls_dane_insecure_mx_policy, or its default, which changed within releases (HISTORY 20250210)."""
+    if settings.smtp_tls_dane_insecure_mx_policy is not None:
+        return settings.smtp_tls_dane_insecure_mx_policy
+    release = settings.postfix
+    new = release >= PostfixRelease(3, 10) or any(
+        (release.major, release.minor) == (since.major, since.minor) and release >= since for since in _INSECURE_MX_DANE
+    )
+    return "dane" if new or settings.smtp_tls_security_level is SecurityLevel.DANE else "may"
