@@ -33,6 +33,9 @@ def _timeouts(seconds: float) -> dict[str, float]:
     return {"socket_timeout": seconds, "socket_connect_timeout": seconds}
 
 
+# kombu's own default is to try again for seconds, while a person waits for the answer to a form.
+_TRY_ONCE_MORE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+
 # The workers take no pickle (accept_content), so that the warning of a worker run by root tells of no danger here.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
@@ -41,7 +44,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
 app = Celery("tlsportal")
 app.conf.update(
     broker_url=settings.BROKER_URL,
-    broker_transport_options=_timeouts(PUBLISH_TIMEOUT_SECONDS),
+    broker_transport_options={**_timeouts(PUBLISH_TIMEOUT_SECONDS), **_TRY_ONCE_MORE},
     broker_connection_retry_on_startup=True,
     task_publish_retry=False,
     task_ignore_result=True,
