@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 
 from partners.core.certificates import DIGESTS
 from partners.core.chain import NO_ANCHORS, Anchors
+from partners.core.dane import DaneKind, DanePlan, is_dane_possible, plan_for
 from partners.core.levels import SecurityLevel
 from partners.core.matching import nexthop_domain
-from partners.core.observation import TlsProfile
+from partners.core.observation import HostFacts, NexthopFacts, TlsProfile
 from partners.core.outcome import JudgedPolicy
 from partners.core.relay import PostfixRelease, RelaySettings
 
-__all__ = ["EffectivePolicy", "nexthop_port", "profile_for", "resolve"]
+__all__ = ["EffectivePolicy", "nexthop_port", "profile_for", "resolve", "resolve_at"]
 
+_DANE = {SecurityLevel.DANE, SecurityLevel.DANE_ONLY}
 _SERVICES = {"smtp": 25, "submission": 587, "smtps": 465, "submissions": 465, "urd": 465}
 _PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*):([A-Za-z0-9-]+)")
 _HEX_PAIRS = re.compile(r"[0-9A-Fa-f]{2}(?::?[0-9A-Fa-f]{2})*")
@@ -41,11 +43,17 @@ class EffectivePolicy:
     servername: str = ""
     invalid: str = ""
     unknown: str = ""
+    dane: DanePlan | None = None
 
 
-def resolve(policy: JudgedPolicy | None, relay: RelaySettings) -> EffectivePolicy:
-    """Return the policy in force; without an entry main.cf's level is the policy."""
-    level = policy.level if policy else relay.smtp_tls_security_level
+def resolve(
+    policy: JudgedPolicy | None, relay: RelaySettings, *, becomes: SecurityLevel | None = None
+) -> EffectivePolicy:
+    """Return the policy in force; without an entry main.cf's level is the policy.
+
+    becomes: the level that a dane level falls to at one host.
+    """
+    level = becomes or (policy.level if policy else relay.smtp_tls_security_level)
     if policy and policy.invalid:
         return EffectivePolicy(level, invalid=policy.invalid)
     if level is SecurityLevel.NONE:
@@ -57,6 +65,28 @@ def resolve(policy: JudgedPolicy | None, relay: RelaySettings) -> EffectivePolic
     if level in {SecurityLevel.VERIFY, SecurityLevel.SECURE}:
         return _with_anchors(replace(effective, names=_names(match, level, relay)), policy, relay)
     return effective
+
+
+def resolve_at(
+    effective: EffectivePolicy,
+    policy: JudgedPolicy | None,
+    facts: NexthopFacts,
+    host: HostFacts,
+    relay: RelaySettings,
+) -> EffectivePolicy:
+    """Return the policy at one MX host, which differs from *effective* at dane and dane-only alone."""
+    if effective.level not in _DANE or effective.invalid:
+        return effective
+    if not is_dane_possible(relay):
+        if effective.level is SecurityLevel.DANE:
+            return resolve(policy, relay, becomes=SecurityLevel.MAY)
+        return replace(effective, invalid="dane-only needs smtp_dns_support_level = dnssec and lookups by dns")
+    plan = plan_for(effective.level, facts, host, nexthop_port(facts.nexthop), relay)
+    if plan.kind is DaneKind.MAY:
+        return resolve(policy, relay, becomes=SecurityLevel.MAY)
+    if plan.kind is DaneKind.ENCRYPT:
+        return resolve(policy, relay, becomes=SecurityLevel.ENCRYPT)
+    return replace(effective, dane=plan, servername=plan.base)  # servername= is ignored here
 
 
 def profile_for(effective: EffectivePolicy, nexthop: str, mx_host: str) -> TlsProfile:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from partners.core import chain as chains
 from partners.core.certificates import cert_fingerprint, clean_text, pkey_fingerprint
+from partners.core.dane import match_tlsa
 from partners.core.effective import EffectivePolicy
 from partners.core.errors import CertificateRefused
 from partners.core.levels import SecurityLevel
@@ -150,9 +151,9 @@ def _is_too_old(peer: PeerFacts, effective: EffectivePolicy, relay: RelaySetting
 def _certificate(
     peer: PeerFacts, effective: EffectivePolicy, place: Place, relay: RelaySettings, now: datetime
 ) -> SessionOutcome:
-    if effective.level in _JUDGES and peer.tls is not None:
-        return _JUDGES[effective.level](peer.tls, effective, place, relay, now)
-    return SessionOutcome(Delivery.UNKNOWN, "", "dane not judged yet", reasons=(Reason.NOT_MEASURED,))
+    if peer.tls is None:
+        return _handshake_failed(effective)
+    return _JUDGES[effective.level](peer.tls, effective, place, relay, now)
 
 
 def _opportunistic(
@@ -195,6 +196,19 @@ def _by_fingerprint(
     return _not_verified(TlsStatus.UNTRUSTED, Reason.FINGERPRINT_MISMATCH)
 
 
+def _by_tlsa(
+    tls: TlsFacts, effective: EffectivePolicy, _place: Place, relay: RelaySettings, now: datetime
+) -> SessionOutcome:
+    if effective.dane is None:
+        raise ValueError("a dane level is judged by resolve_at()'s policy")
+    result = match_tlsa(tls.chain, effective.dane, now, relay.smtp_tls_scert_verifydepth)
+    if result.matched:
+        return _delivered(TlsStatus.TRUSTED if effective.dane.half else TlsStatus.VERIFIED)
+    if not tls.chain:
+        return _not_verified(TlsStatus.ANONYMOUS, result.reason)
+    return _not_verified(_status_of_mismatch(relay) if result.has_chain else TlsStatus.UNTRUSTED, result.reason)
+
+
 _Judge = Callable[[TlsFacts, EffectivePolicy, Place, RelaySettings, datetime], SessionOutcome]
 _JUDGES: dict[SecurityLevel, _Judge] = {
     SecurityLevel.MAY: _opportunistic,
@@ -202,6 +216,8 @@ _JUDGES: dict[SecurityLevel, _Judge] = {
     SecurityLevel.VERIFY: _by_ca_and_name,
     SecurityLevel.SECURE: _by_ca_and_name,
     SecurityLevel.FINGERPRINT: _by_fingerprint,
+    SecurityLevel.DANE: _by_tlsa,
+    SecurityLevel.DANE_ONLY: _by_tlsa,
 }
 
 

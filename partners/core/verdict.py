@@ -6,7 +6,8 @@ from datetime import datetime
 from ipaddress import ip_address
 from itertools import groupby
 
-from partners.core.effective import EffectivePolicy, nexthop_port, profile_for, resolve
+from partners.core.dane import DaneKind
+from partners.core.effective import EffectivePolicy, nexthop_port, profile_for, resolve, resolve_at
 from partners.core.levels import SecurityLevel
 from partners.core.observation import (
     PERMISSIVE,
@@ -46,6 +47,7 @@ class _Case:
     """What is the same for every host of one judgement."""
 
     effective: EffectivePolicy
+    policy: JudgedPolicy | None
     facts: NexthopFacts
     peers: Mapping[PeerKey, PeerFacts | NotMeasured]
     relay: RelaySettings
@@ -69,7 +71,7 @@ def judge(
     Errors: none for facts about the world; ValueError where the nexthop names a port that does not exist.
     """
     effective = resolve(policy, relay)
-    case = _Case(effective, facts, peers, relay, now, nexthop_port(facts.nexthop))
+    case = _Case(effective, policy, facts, peers, relay, now, nexthop_port(facts.nexthop))
     blank = Verdict(
         facts.nexthop, key, effective.level, Delivery.UNKNOWN, TlsStatus.NONE, None, "", "", (), (), None
     )  # fmt: skip
@@ -85,8 +87,9 @@ def profiles_needed(policy: JudgedPolicy | None, facts: NexthopFacts, relay: Rel
     """Return what must have been probed for judge() to know: address, port and client side of each session."""
     effective, port = resolve(policy, relay), nexthop_port(facts.nexthop)
     return frozenset(
-        (address, port, profile_for(effective, facts.nexthop, _name_in_force(host, relay)))
+        (address, port, profile_for(resolve_at(effective, policy, facts, host, relay), facts.nexthop, mx_host))
         for host in facts.hosts
+        for mx_host in (_name_in_force(host, relay),)
         for address in _usable_addresses(host, relay)
     )
 
@@ -135,30 +138,42 @@ def _rows(case: _Case) -> Iterator[_Row]:
 def _host_rows(case: _Case, host: HostFacts) -> Iterator[_Row]:
     if host.status is LookupStatus.FAILED:
         session = SessionOutcome(Delivery.UNKNOWN, "", host.lookup_text, reasons=(Reason.LOOKUP_FAILED,))
-        yield _row(case, host, "", session, None, unknown=Reason.LOOKUP_FAILED.value)
+        yield _row(case, host, "", session, None, effective=case.effective, unknown=Reason.LOOKUP_FAILED.value)
         return
     for address in _usable_addresses(host, case.relay):
         yield _address_row(case, host, address)
 
 
 def _address_row(case: _Case, host: HostFacts, address: str) -> _Row:
-    effective = case.effective
-    if effective.invalid:
-        session = SessionOutcome(Delivery.DEFER, "4.7.5", _INVALID, reasons=(Reason.POLICY_INVALID,))
-        return _row(case, host, address, session, None)
+    effective = resolve_at(case.effective, case.policy, case.facts, host, case.relay)
+    if (barred := _barred(effective)) is not None:
+        unknown = barred.text if barred.delivery is Delivery.UNKNOWN else ""
+        return _row(case, host, address, barred, None, effective=effective, unknown=unknown)
     mx_host = _name_in_force(host, case.relay)
     seen = _seen(case, address, profile_for(effective, case.facts.nexthop, mx_host))
     if not isinstance(seen, PeerFacts):
         cause = seen.cause.value if seen else _NEVER
         session = SessionOutcome(Delivery.UNKNOWN, "", seen.detail if seen else "", reasons=(Reason.NOT_MEASURED,))
-        return _row(case, host, address, session, seen.tried_at if seen else None, unknown=cause)
+        return _row(case, host, address, session, seen.tried_at if seen else None, effective=effective, unknown=cause)
     place = Place(case.facts.nexthop, mx_host, f"{mx_host}[{address}]")
     session = judge_session(seen, effective, place, case.relay, case.now)
-    unknown = session.text if session.delivery is Delivery.UNKNOWN else ""
+    unknown = ""
     if effective.unknown and session.tls_status is not TlsStatus.NONE:
         session = SessionOutcome(Delivery.UNKNOWN, "", effective.unknown, reasons=(Reason.NOT_MEASURED,))
         unknown = effective.unknown
-    return _row(case, host, address, session, seen.seen_at, unknown=unknown)
+    return _row(case, host, address, session, seen.seen_at, effective=effective, unknown=unknown)
+
+
+def _barred(effective: EffectivePolicy) -> SessionOutcome | None:
+    """Return the outcome where Postfix makes no connection, or where it is not known whether it does."""
+    if effective.invalid:
+        return SessionOutcome(Delivery.DEFER, "4.7.5", _INVALID, reasons=(Reason.POLICY_INVALID,))
+    plan = effective.dane
+    if plan is not None and plan.kind is DaneKind.SKIP:
+        return SessionOutcome(Delivery.DEFER, "4.7.5", plan.text, reasons=(plan.reason,))
+    if plan is not None and plan.kind is DaneKind.UNKNOWN:
+        return SessionOutcome(Delivery.UNKNOWN, "", plan.text, reasons=(plan.reason,))
+    return None
 
 
 def _seen(case: _Case, address: str, wanted: TlsProfile) -> PeerFacts | NotMeasured | None:
@@ -180,7 +195,14 @@ def _seen(case: _Case, address: str, wanted: TlsProfile) -> PeerFacts | NotMeasu
 
 
 def _row(
-    case: _Case, host: HostFacts, address: str, session: SessionOutcome, seen_at: datetime | None, *, unknown: str = ""
+    case: _Case,
+    host: HostFacts,
+    address: str,
+    session: SessionOutcome,
+    seen_at: datetime | None,
+    *,
+    effective: EffectivePolicy,
+    unknown: str = "",
 ) -> _Row:
     outcome = HostOutcome(
         mx_host=host.name,
@@ -189,7 +211,7 @@ def _row(
         port=case.port,
         delivery=session.delivery,
         tls_status=session.tls_status,
-        effective=case.effective.level,
+        effective=effective.level,
         dsn=session.dsn,
         text=session.text,
         reasons=tuple(session.reasons),
