@@ -97,9 +97,7 @@ def _demand_digests(pin: Pin) -> None:
             )
 
 
-def _decide(
-    pin: Pin, state: Pin.State, *, by: User, now: datetime, word: str, alone: bool
-) -> None:
+def _decide(pin: Pin, state: Pin.State, *, by: User, now: datetime, word: str, alone: bool) -> None:
     """Move *pin* from proposed to *state*, if nobody decided in between."""
     decided = Pin.objects.filter(pk=pin.pk, state=Pin.State.PROPOSED).update(
         state=state, decided_by=by, decided_at=now, word=word, single_operator=alone

@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from partners.actions.maps import GroupMap, JudgedEntry, active_map
-from partners.actions.relay_groups import settings_of
 from partners.actions.stored import Stored, stored_facts
-from partners.actions.strength import unproven
 from partners.core.observation import NotMeasuredCause
 from partners.core.verdict import Delivery, TlsStatus, Verdict, judge
+from partners.core.weakenings import weakenings
 from partners.models import Nexthop
 
 __all__ = ["FACTS_MAX_AGE", "Finding", "Report", "inspect"]
@@ -36,7 +35,7 @@ class Report:
     are those of which nothing is known: an unknown outcome is a finding that blocks.
 
     A finding holds no time and is English whoever asks, so that sha256 moves only when an outcome does:
-        kind "weakening"   group, key, cause
+        kind "weakening"   group, key ("" for main.cf), what, before, after, cause
         kind "outcome"     group, nexthop, before, after (delivery, tls_status, level, hosts), cause, blocks
     """
 
@@ -64,10 +63,7 @@ def inspect(maps: Sequence[GroupMap], *, now: datetime) -> Report:
     facts: dict[str, Stored] = {}
     for candidate in maps:
         active = active_map(candidate.group)
-        findings += [
-            {"kind": "weakening", "group": candidate.group.name, "key": key, "cause": cause}
-            for key, cause in unproven(active, candidate, nexthops)
-        ]
+        findings += _weakenings(active, candidate)
         for key in _touched(active, candidate, nexthops):
             if key not in facts:
                 facts[key] = stored_facts(nexthops[key]) if key in nexthops else Stored()
@@ -81,6 +77,20 @@ def inspect(maps: Sequence[GroupMap], *, now: datetime) -> Report:
     if asked:
         Nexthop.objects.filter(key__in=asked).update(due_at=now, asked_by="guard")
     return Report(tuple(sorted(findings, key=_order)), tuple(sorted(old)))
+
+
+def _weakenings(active: GroupMap, candidate: GroupMap) -> Iterator[Finding]:
+    """Yield what *candidate* asks less of the peer."""
+    for one in weakenings(active.entries, candidate.entries, active.relay, candidate.relay):
+        yield {
+            "kind": "weakening",
+            "group": candidate.group.name,
+            "key": one.key,
+            "what": one.what,
+            "before": one.before,
+            "after": one.after,
+            "cause": one.sentence,
+        }
 
 
 def _touched(active: GroupMap, candidate: GroupMap, nexthops: Iterable[str]) -> Iterator[str]:
@@ -130,13 +140,12 @@ def _judged(key: str, one: GroupMap, stored: Stored, *, now: datetime) -> Verdic
     """Return the verdict of *one* map about *key*, from stored facts; UNKNOWN where nothing was looked up yet."""
     applies = one.key_of(key)
     entry = JudgedEntry.of(one.policy_of(applies)) if applies else None
-    relay = settings_of(one.group, one.tafiles)
     if stored.dns is None:
-        level = entry.level if entry else relay.smtp_tls_security_level
+        level = entry.level if entry else one.relay.smtp_tls_security_level
         return Verdict(
             key, applies, level, Delivery.UNKNOWN, TlsStatus.NONE, None, "", "", (), (), None, unknown=_NEVER
         )
-    return judge(entry, stored.dns, stored.by_key, relay, now, key=applies)
+    return judge(entry, stored.dns, stored.by_key, one.relay, now, key=applies)
 
 
 def _told(verdict: Verdict) -> dict[str, Any]:

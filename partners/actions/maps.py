@@ -16,6 +16,7 @@ from partners.core.grammar import Invalid, ParsedPolicy, digest_of, parse_value
 from partners.core.levels import SecurityLevel
 from partners.core.names import Nexthop, lookup_keys
 from partners.core.policymap import render
+from partners.core.relay import RelaySettings
 from partners.models import Artefact, Channel, Head, Pin, PrivateAuthority, RelayGroup
 
 __all__ = ["GroupMap", "JudgedEntry", "active_map", "active_text", "demand_entries", "keys_of", "render_group"]
@@ -70,6 +71,11 @@ class GroupMap:
         return digest.hexdigest()
 
     @cached_property
+    def relay(self) -> RelaySettings:
+        """The settings under which this map is judged, its tafiles included."""
+        return settings_of(self.group, self.tafiles)
+
+    @cached_property
     def entries(self) -> dict[str, str]:
         """Key -> value of every line that is no comment; MapRefused for a line that the portal did not write."""
         found: dict[str, str] = {}
@@ -90,8 +96,7 @@ class GroupMap:
 
     def policy_of(self, key: str) -> ParsedPolicy | Invalid:
         """Return what Postfix reads under *key*."""
-        relay = settings_of(self.group, self.tafiles)
-        return parse_value(self.entries[key], relay.postfix, relay)
+        return parse_value(self.entries[key], self.relay.postfix, self.relay)
 
     def applying(self, nexthop: str) -> Applying | None:
         """Return what applies to *nexthop*, such that equal answers mean equal policies."""

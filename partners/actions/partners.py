@@ -164,9 +164,7 @@ def _lowering_of(channel: Channel) -> Change | None:
     return None
 
 
-def _save(
-    channel: Channel, before: Snapshot, after: Snapshot, *, act: str, by: User, now: datetime
-) -> Change:
+def _save(channel: Channel, before: Snapshot, after: Snapshot, *, act: str, by: User, now: datetime) -> Change:
     """Check the entries of *after* for every relay group, then write the Change and its audit entry."""
     if before["removed"]:
         raise StaleRefused(_("channel %s") % channel.pk, _("it is removed"))
