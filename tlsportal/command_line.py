@@ -8,7 +8,6 @@ from django.core.management import execute_from_command_line
 
 from tlsportal import bootstrap, debian, supervise
 
-INSTALL_ANYWAY = "--install-anyway"
 SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"  # postfix, unbound and knot live there, outside a person's PATH
 
 
@@ -32,7 +31,9 @@ def run(argv: list[str]) -> int:
 
 def _test(words: list[str]) -> None:
     """Become pytest, with the Debian packages in place that the tests start privately."""
-    debian.install_test_packages(override=INSTALL_ANYWAY in words)
+    debian.install_test_packages(override=debian.INSTALL_ANYWAY in words)
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}"
     os.chdir(bootstrap.BASE)
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *(word for word in words if word != INSTALL_ANYWAY)])
+    os.execv(
+        sys.executable, [sys.executable, "-m", "pytest", *(word for word in words if word != debian.INSTALL_ANYWAY)]
+    )
