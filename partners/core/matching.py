@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-import idna
-
 from partners.core.certificates import NamesSeen, clean_text, names_of
 from partners.core.der import DerError
+from partners.core.names import to_ascii
 
 __all__ = ["MatchResult", "match_names", "nexthop_domain"]
 
@@ -84,7 +83,7 @@ def _asked(patterns: Iterable[str], nexthop: str, mx_host: str) -> _Asked:
             continue
         packed = None if below else _packed(name)
         if packed is None:
-            hosts.append((b"." if below else b"") + _ascii(name))
+            hosts.append((b"." if below else b"") + to_ascii(name).encode("utf-8", "replace"))
         elif ip is None:  # a second address is refused with a warning
             ip = packed
     return _Asked(tuple(hosts), ip)
@@ -104,16 +103,6 @@ def _expand(pattern: str, nexthop: str, mx_host: str) -> tuple[str, bool]:
     if pattern.startswith(_OTHER_DOTS) and len(pattern) > 1:
         return pattern[1:], True
     return pattern, False
-
-
-def _ascii(name: str) -> bytes:
-    """Convert U-labels; a name that cannot be converted stays as it is and matches nothing."""
-    if name.isascii():
-        return name.encode()
-    try:
-        return idna.encode(name, uts46=True)
-    except idna.IDNAError:
-        return name.encode("utf-8", "replace")
 
 
 def _packed(name: str) -> bytes | None:
