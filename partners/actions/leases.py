@@ -1,7 +1,7 @@
 """Who works on which row now: claims with a random token and a deadline, and rows that are asked for.
 
-A claim is a conditional update, so two workers never hold one row. A worker that dies lets its deadline pass: the row is
-claimed again, and after a third time it is set aside until a person asks for it.
+A claim is a conditional update, so two workers never hold one row. A worker that dies lets its deadline pass: the row
+is claimed again, and after a third time it is set aside until a person asks for it.
 """
 
 import secrets
@@ -39,6 +39,7 @@ __all__ = [
     "lost_nudges",
     "make_due",
     "nudge",
+    "set_aside",
 ]
 
 NEXTHOP_LEASE = timedelta(minutes=3)  # longer than all lookups of a nexthop may take
@@ -148,7 +149,7 @@ def make_due(nexthops: Collection[int], *, origin: str, now: datetime) -> None:
 
 
 def nudge(task: str) -> None:
-    """Wake *task* once this transaction is in the database; a broker that is away is counted, for a tick comes anyway."""
+    """Wake *task* once this transaction is in the database; a broker that is away is counted, a tick comes anyway."""
     transaction.on_commit(partial(_send, task), robust=True)
 
 
@@ -168,14 +169,10 @@ def _due(rows: "QuerySet[Row]", now: datetime) -> "QuerySet[Row]":
 
 def _take(due: "QuerySet[Row]", limit: int, *, now: datetime, lease: timedelta) -> list[Row]:
     """Lease up to *limit* rows of *due*; PostgreSQL's claimers pass each other by, SQLite's take turns."""
-    taken = []
     with transaction.atomic():
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True, of=("self",))
-        for row in due[:limit]:
-            if _is_taken(row, now=now, until=now + lease):
-                taken.append(row)
-    return taken
+        return [row for row in due[:limit] if _is_taken(row, now=now, until=now + lease)]
 
 
 def _is_taken(row: Row, *, now: datetime, until: datetime) -> bool:
@@ -205,5 +202,5 @@ def set_aside(row: NexthopRow | Address, *, now: datetime) -> None:
         row.endpoints.update(
             tried_at=now,
             not_measured=NotMeasuredCause.CRASHED.value,
-            not_measured_detail=_("the probe ended %s times without a result; ask for it again") % row.crashes,
+            not_measured_detail=f"the probe ended {row.crashes} times without a result; ask for it again",
         )
