@@ -1,0 +1,225 @@
+"""From facts to opinion to state: verdicts per nexthop and relay group, and the compliance of their channels.
+
+Judged is against the entry active on the relays: what they last reported, until then the published release. A draft is
+never judged here; the guard does that.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from partners.actions.maps import GroupMap, active_map
+from partners.actions.relay_groups import settings_of
+from partners.actions.stored import Stored, stored_facts
+from partners.core.certificates import cert_fingerprint, pkey_fingerprint
+from partners.core.compliance import Compliance, Move, State, assess
+from partners.core.errors import CertificateRefused
+from partners.core.levels import Protection, SecurityLevel
+from partners.core.observation import NexthopFacts, NotMeasuredCause, PeerFacts
+from partners.core.outcome import JudgedPolicy
+from partners.core.relay import RelaySettings
+from partners.core.verdict import Delivery, HostOutcome, PeerKey, TlsStatus, Verdict, judge, profiles_needed
+from partners.models import (
+    Artefact,
+    Channel,
+    ComplianceInterval,
+    DnsSighting,
+    Head,
+    Nexthop,
+    Pin,
+    RelayGroup,
+    VerdictRow,
+)
+
+__all__ = ["JUDGED_MAX_AGE", "judge_due", "judge_nexthops", "map_on_relays", "profiles_asked"]
+
+JUDGED_MAX_AGE = timedelta(minutes=10)  # a certificate ends without a new fact; a worker may die before it judged
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _InForce:
+    """The map of one relay group that is in force, with the settings it is read by."""
+
+    map: GroupMap
+    relay: RelaySettings
+
+    def policy(self, nexthop: str) -> tuple[str | None, JudgedPolicy | None]:
+        """Return the key and the entry that apply to *nexthop*, None and None for main.cf's default."""
+        key = self.map.key_of(nexthop)
+        return key, self.map.policy_of(key) if key is not None else None
+
+    def verdict(self, nexthop: str, stored: Stored, *, now: datetime) -> Verdict:
+        """Return what smtp(8) on this group's relays does with a message to *nexthop*."""
+        key, policy = self.policy(nexthop)
+        if stored.dns is None:
+            level = policy.level if policy else self.relay.smtp_tls_security_level
+            never = NotMeasuredCause.NEVER.value
+            return Verdict(
+                nexthop, key, level, Delivery.UNKNOWN, TlsStatus.NONE, None, "", "", (), (), None, unknown=never
+            )
+        peers = {(peer.address, peer.port, peer.profile): peer for peer in stored.peers}
+        return judge(policy, stored.dns, peers, self.relay, now, key=key)
+
+
+def judge_nexthops(pks: Collection[int], *, now: datetime) -> list[Move]:
+    """Judge the channels of the nexthops *pks* and return how their states moved."""
+    if not pks:
+        return []
+    maps = [_InForce(one, settings_of(one.group, one.tafiles)) for one in map(map_on_relays, RelayGroup.objects.all())]
+    channels = Channel.objects.filter(nexthops__in=pks).distinct().prefetch_related("nexthops")
+    return [move for channel in channels if (move := _judge_channel(channel, maps, now=now)) is not None]
+
+
+def judge_due(limit: int, *, now: datetime) -> int:
+    """Judge up to *limit* nexthops that were not judged since the last release, or lately; return how many."""
+    head = Head.objects.select_related("release").filter(pk=1).first()
+    since = now - JUDGED_MAX_AGE
+    if head and head.release and head.release.published_at <= now:
+        since = max(since, head.release.published_at)
+    fresh = VerdictRow.objects.filter(nexthop=OuterRef("pk"), judged_at__gt=since)
+    looked = Exists(DnsSighting.objects.filter(nexthop=OuterRef("pk")))
+    due = Nexthop.objects.filter(looked, ~Exists(fresh)).order_by("pk")
+    pks = list(due.values_list("pk", flat=True)[:limit])
+    judge_nexthops(pks, now=now)
+    return len(pks)
+
+
+def map_on_relays(group: RelayGroup) -> GroupMap:
+    """Return the map that is active on the relays of *group*: the oldest one they report, else the published one."""
+    reported = [number for number in group.relays.values_list("active_release", flat=True) if number is not None]
+    if reported:
+        artefact = Artefact.objects.filter(group=group, release__number=min(reported)).first()
+        if artefact is not None:
+            return GroupMap(group, artefact.text, dict(artefact.tafiles))
+    return active_map(group)
+
+
+def profiles_asked(nexthop: str, facts: NexthopFacts) -> Iterator[PeerKey]:
+    """Yield the sessions that the maps in force need to be judged for *nexthop*."""
+    for one in map(map_on_relays, RelayGroup.objects.all()):
+        in_force = _InForce(one, settings_of(one.group, one.tafiles))
+        yield from profiles_needed(in_force.policy(nexthop)[1], facts, in_force.relay)
+
+
+def _judge_channel(channel: Channel, maps: Sequence[_InForce], *, now: datetime) -> Move | None:
+    """Judge each key of *channel* on each relay group, write the verdicts and the state."""
+    nexthops = [row for row in channel.nexthops.all() if not row.key.startswith(".")]
+    facts = {row.pk: stored_facts(row) for row in nexthops}
+    verdicts = [(row, one, one.verdict(row.key, facts[row.pk], now=now)) for row in nexthops for one in maps]
+    released = [verdict for _row, _one, verdict in verdicts if verdict.key is not None]
+    with transaction.atomic():
+        Channel.objects.select_for_update().get(pk=channel.pk)
+        if VerdictRow.objects.filter(nexthop__channel=channel, judged_at__gt=now).exists():
+            return None  # somebody judged newer facts meanwhile
+        for row, one, verdict in verdicts:
+            if facts[row.pk].dns is not None:
+                _write_verdict(row, one.map.group, verdict, now=now)
+        _note_pins(channel, list(facts.values()), now=now)
+        move = _write_state(channel, released, now=now)
+    if move is not None:
+        before = move.before.value if move.before else ""
+        log.info("compliance.moved", channel=channel.pk, before=before, after=move.after.value, cause=move.cause)
+    return move
+
+
+def _write_verdict(nexthop: Nexthop, group: RelayGroup, verdict: Verdict, *, now: datetime) -> None:
+    VerdictRow.objects.update_or_create(
+        nexthop=nexthop,
+        group=group,
+        defaults={
+            "delivery": verdict.delivery.value,
+            "tls_status": verdict.tls_status.value,
+            "dsn": verdict.dsn,
+            "reasons": [str(reason) for reason in verdict.reasons] or [verdict.unknown] * bool(verdict.unknown),
+            "hosts": [_host_json(row) for row in verdict.hosts],
+            "judged_at": now,
+        },
+    )
+
+
+def _host_json(row: HostOutcome) -> dict[str, Any]:
+    """Return *row* as the pages read it."""
+    return {
+        "mx_host": row.mx_host,
+        "preference": row.preference,
+        "address": row.address,
+        "port": row.port,
+        "delivery": row.delivery.value,
+        "tls_status": row.tls_status.value,
+        "effective": row.effective.value,
+        "dsn": row.dsn,
+        "text": row.text,
+        "reasons": [str(reason) for reason in row.reasons],
+        "plaintext": row.plaintext,
+        "pin_seen": row.pin_seen,
+        "seen_at": row.seen_at.isoformat() if row.seen_at else None,
+    }
+
+
+def _write_state(channel: Channel, verdicts: Sequence[Verdict], *, now: datetime) -> Move | None:
+    """Prolong the open interval of *channel*, or close it and open the next one where the state moved."""
+    row = ComplianceInterval.objects.filter(channel=channel, valid_to__isnull=True).first()
+    if channel.removed_at is not None and not verdicts:
+        ComplianceInterval.objects.filter(channel=channel, valid_to__isnull=True).update(valid_to=now)
+        return None
+    current = _compliance(row) if row else None
+    after, move = assess(Protection(channel.agreed), verdicts, current, now)
+    fields = {
+        "cause": after.cause[:300],
+        "where": after.where[:300],
+        "unknown_since": after.unknown_since,
+        "known_at": after.known_at,
+    }
+    if row is not None and move is None:
+        ComplianceInterval.objects.filter(pk=row.pk).update(**fields)
+        return None
+    ComplianceInterval.objects.filter(channel=channel, valid_to__isnull=True).update(valid_to=now)
+    ComplianceInterval.objects.create(
+        channel=channel, state=after.state.value, valid_from=after.since, recorded_at=now, **fields
+    )
+    return move
+
+
+def _compliance(row: ComplianceInterval) -> Compliance:
+    """Return the open interval as core knows it."""
+    state = State(row.state)
+    return Compliance(
+        state,
+        row.valid_from,
+        row.cause,
+        row.where,
+        unknown_since=row.unknown_since,
+        last_known=state if row.known_at else None,
+        known_at=row.known_at,
+    )
+
+
+def _note_pins(channel: Channel, facts: Sequence[Stored], *, now: datetime) -> None:
+    """Note which accepted pins are seen on every address of every MX of the channel."""
+    if channel.level != SecurityLevel.FINGERPRINT.value or not facts:
+        return
+    peers = [peer for stored in facts for peer in stored.peers]
+    leaves = [peer.tls.chain[0] for peer in peers if isinstance(peer, PeerFacts) and peer.tls and peer.tls.chain]
+    complete = bool(leaves) and len(leaves) == len(peers) and all(stored.dns is not None for stored in facts)
+    for pin in channel.pins.filter(Q(state=Pin.State.STAGED) | Q(state=Pin.State.ACTIVE)):
+        everywhere = complete and all(_is_of(pin, leaf) for leaf in leaves)
+        seen = (pin.seen_everywhere_at or now) if everywhere else None
+        if seen != pin.seen_everywhere_at:
+            Pin.objects.filter(pk=pin.pk).update(seen_everywhere_at=seen)
+
+
+def _is_of(pin: Pin, leaf: bytes) -> bool:
+    """Whether *leaf* is the certificate, or has the key, that *pin* names."""
+    algorithm, digest = next(iter(pin.digests.items()), ("", ""))
+    try:
+        seen = (pkey_fingerprint if pin.of_key else cert_fingerprint)(leaf, algorithm)
+    except (CertificateRefused, ValueError):
+        return False
+    return bool(digest) and seen == digest
