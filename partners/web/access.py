@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from partners.core.errors import NotAllowed, PortalError
 from partners.models import User
@@ -82,14 +83,28 @@ def door(name: str) -> Callable[[View], View]:
                 if request.method != "POST" or "public" in allowed:
                     raise
                 messages.error(request, str(refusal), extra_tags="bad")
-                return HttpResponseRedirect(request.path if name in _SHOWN_BY_GET else "/")
+                return HttpResponseRedirect(_page_behind(name, request.path, kwargs))
 
         return guarded
 
     return keep
 
 
-_SHOWN_BY_GET = frozenset({"candidate-detail", "channel-edit", "partner-add", "portal-upload", "approvals"})
+# A refused POST leads to the page with its form.
+_BEHIND = {
+    "pin-decide": "approvals",
+    "candidate-cut": "release-list",
+    "candidate-decide": "candidate-detail",
+    "portal-submit": "portal-home",
+    "portal-withdraw": "portal-home",
+}
+
+
+def _page_behind(name: str, path: str, kwargs: dict[str, Any]) -> str:
+    """Return the address of the page on which the refused act stands; most forms stand on their own page."""
+    if name not in _BEHIND:
+        return path
+    return reverse(_BEHIND[name], kwargs=kwargs if _BEHIND[name] == "candidate-detail" else None)
 
 
 def reader(request: HttpRequest) -> User:
