@@ -234,6 +234,32 @@ class TestPinsFollowTheMap:
         assert active_text(group) == f"acme.example\tfingerprint match={both}\n"
         assert Pin.objects.get().state == Pin.State.ACTIVE
 
+    def test_an_urgent_pin_goes_ahead_of_a_draft(self, eda: User, ann: User, group: RelayGroup) -> None:
+        """The draft that was begun before stays a draft, and takes nothing away when it follows."""
+        change = pinned(eda)
+        seen("acme.example", OLD, at=NOON)
+        published(change, eda, ann)
+        draft = edit_channel(change.channel, {"protocols": ">=TLSv1.2"}, version=1, by=eda, now=NOON)
+        pin = submit(change.channel, NEW.pem, by=eda, now=NOON)
+
+        published(approve_pin(pin, by=ann, now=NOON, word="urgent"), eda, ann)
+        assert "protocols" not in active_text(group)
+        published(draft, eda, ann)
+
+        assert active_text(group).endswith(f"|{NEW.cert_fingerprint('sha256')} protocols=>=TLSv1.2\n")
+
+    def test_a_single_operator_is_marked_on_the_release(self, eda: User) -> None:
+        """One approver alone is not stuck, and the release says so for ever."""
+        sole = approver("sole")
+        change = pinned(sole)
+
+        release = published(change, sole, sole)
+
+        assert (release.single_operator, release.approver) == (True, sole)
+        approver("bob")
+        again = cut([edit_channel(change.channel, {"comment": "x"}, version=1, by=sole, now=NOON)], by=sole, now=NOON)
+        assert publish(again, by=sole, now=NOON).single_operator is False
+
 
 class TestRollBack:
     def test_the_old_bytes_go_the_whole_way_again(self, eda: User, ann: User, group: RelayGroup) -> None:
