@@ -113,9 +113,14 @@ def _outcome(key: str, active: GroupMap, candidate: GroupMap, stored: Stored, *,
         "nexthop": key,
         "before": before,
         "after": after,
-        "cause": "; ".join(causes),
+        "cause": "; ".join(causes) or f"{_word(before)} becomes {_word(after)}",
         "blocks": bool(causes),
     }
+
+
+def _word(told: dict[str, Any]) -> str:
+    """Return an outcome in Postfix's words."""
+    return f"{told['delivery']} ({told['tls_status']}, level {told['level']})"
 
 
 def _causes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
