@@ -193,18 +193,23 @@ def _check_path(path: tuple[bytes, ...], depth: int, strict: bool) -> ChainResul
     if not strict:
         return ChainResult(trusted=True)
     for position, der in enumerate(path):
-        facts = certificate_facts(der)
+        try:
+            facts, parts = certificate_facts(der), asn1.read_certificate(der)
+        except (CertificateRefused, asn1.DerError):
+            return ChainResult(False, Reason.VALIDATION_FAILURE, position, "a certificate of the chain cannot be read")
         if facts.key_bits and facts.key_bits < _BELOW_LEVEL_1_BITS.get(facts.key_type, 0):
             return ChainResult(False, Reason.CERTIFICATE_WEAK, position, "key too weak")
-        weak = asn1.read_certificate(der).signature_algorithm in _WEAK_SIGNATURES
-        if weak and position < len(path) - 1:  # nobody checks the signature of an anchor
+        if parts.signature_algorithm in _WEAK_SIGNATURES and position < len(path) - 1:  # an anchor's counts for nothing
             return ChainResult(False, Reason.CERTIFICATE_WEAK, position, "CA signature digest algorithm too weak")
     return ChainResult(trusted=True)
 
 
 def _check_dates(path: tuple[bytes, ...], at: datetime, result: ChainResult) -> ChainResult:
     for position, der in enumerate(path):
-        facts = certificate_facts(der)
+        try:
+            facts = certificate_facts(der)
+        except CertificateRefused:
+            return ChainResult(False, Reason.VALIDATION_FAILURE, position, "a certificate of the chain cannot be read")
         if facts.not_after is None or facts.not_before is None:
             return ChainResult(False, Reason.VALIDATION_FAILURE, position, "format error in certificate's dates")
         if facts.not_after < at:

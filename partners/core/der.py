@@ -23,6 +23,7 @@ _VERSION, _EXTENSIONS = 0xA0, 0xA3
 _LONG_FORM = 0x80
 _LENGTH_BYTES_MAX = 4
 _LONG_TAG = 0x1F
+_OID_BYTES_MAX = 128
 _TBS_FIELDS = 6  # serial number, signature, issuer, validity, subject, subjectPublicKeyInfo
 
 
@@ -83,6 +84,8 @@ def children(content: bytes) -> Iterator[Element]:
 
 def oid_text(content: bytes) -> str:
     """Return an object identifier in dotted form. Errors: DerError."""
+    if len(content) > _OID_BYTES_MAX:  # Python refuses to print a number of thousands of digits
+        raise DerError("object identifier too long")
     arcs, value = [], 0
     for byte in content:
         value = value << 7 | byte & 0x7F

@@ -1,5 +1,6 @@
 """What an upload may be, what is refused, and fingerprints."""
 
+import contextlib
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs7,
     pkcs12,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from partners.core import uploads
 from partners.core.certificates import (
@@ -23,7 +26,10 @@ from partners.core.certificates import (
     parse_upload,
     pkey_fingerprint,
 )
+from partners.core.chain import Anchors, verify
 from partners.core.errors import CertificateRefused, PrivateKeyRefused
+from partners.core.matching import match_names
+from tests.kit import der as asn1
 from tests.kit.ca import bundle, new_key, root_ca, self_signed
 
 CA = root_ca("Upload root")
@@ -140,7 +146,7 @@ class TestFingerprints:
         pem = tmp_path / "leaf.pem"
         pem.write_text(LEAF.pem)
         command = ["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", str(pem)]
-        shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout  # noqa: S603
+        shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
 
         assert shown.strip().partition("=")[2] == cert_fingerprint(LEAF.der, "sha256")
 
@@ -188,3 +194,25 @@ class TestFacts:
 
         assert "names" in certificate_facts(odd.der).parse_error
         assert pkey_fingerprint(odd.der, "sha256") == odd.pkey_fingerprint("sha256")
+
+    def test_endless_object_identifier_is_refused(self) -> None:
+        """A number of thousands of digits is no reason to fall over."""
+        endless = asn1.tlv(0x06, b"\xff" * 10_000 + b"\x7f") + b"\x05\x00"
+        name = asn1.tlv(0x30, asn1.tlv(0x31, asn1.tlv(0x30, endless)))
+        dates = asn1.tlv(0x30, b"\x17\x00\x17\x00")
+        tbs = asn1.tlv(0x30, b"\x02\x01\x01\x30\x00" + name + dates + name + b"\x30\x00")
+        facts = certificate_facts(asn1.tlv(0x30, tbs + asn1.tlv(0x30, asn1.oid("1.2.3")) + b"\x03\x01\x00"))
+
+        assert "too long" in facts.parse_error
+
+
+@given(place=st.integers(0, len(LEAF.der) - 1), byte=st.integers(0, 255), cut=st.integers(0, 3))
+@settings(max_examples=300, deadline=None)
+def test_broken_bytes_never_raise_anything_else(place: int, byte: int, cut: int) -> None:
+    """Whatever a peer or an upload holds, the only error is a refusal."""
+    broken = LEAF.der[:place] + bytes([byte]) + LEAF.der[place + 1 + cut :]
+    with contextlib.suppress(CertificateRefused):
+        parse_upload(broken)
+    match_names(("nexthop", "dot-nexthop"), "example.com", "mx.example.com", broken)
+    for anchors in (Anchors((CA.der,)), Anchors((broken, CA.der), (LEAF.spki_der,), synthetic=True)):
+        verify((broken, CA.der), anchors, LEAF.not_before, strict=True)

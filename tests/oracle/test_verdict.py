@@ -21,6 +21,7 @@ PAST = NOW - timedelta(days=1)
 ROOT = root_ca("Oracle root")
 RSA = root_ca("Oracle RSA root", key="rsa2048")
 ALONE = self_signed("mx.@")
+PLAIN = Script()
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Case:
 
     policy: str
     leaf: Callable[[str], Certificate]
-    script: Script = Script()
+    script: Script = PLAIN
 
 
 def named(*names: str, issuer: Certificate = ROOT, **odd: object) -> Callable[[str], Certificate]:
