@@ -44,13 +44,12 @@ class JudgedEntry:
             return cls(SecurityLevel.NONE, invalid=policy.reason)
         return cls(
             policy.level,
-            policy.match or (),
+            policy.match,
             policy.tafile,
             policy.protocols,
             policy.ciphers,
             policy.exclude,
             policy.servername,
-            invalid="nothing is left of match=" if policy.match == () else "",
         )
 
 
