@@ -69,7 +69,7 @@ def install(packages: list[str]) -> None:
     if "postfix" in packages:
         _run(["debconf-set-selections"], POSTFIX_ANSWER)
     command = [*APT, "install", "--no-install-recommends", *packages]
-    with _no_service_starts():
+    with _nothing_starts():
         code, said = _run(command)
         if code:  # often the lists are old, or were never fetched
             code, said = _run([*APT, "update"])
@@ -88,7 +88,7 @@ def _run(command: list[str], told: str = "") -> tuple[int, str]:
 
 
 @contextlib.contextmanager
-def _no_service_starts() -> Iterator[None]:
+def _nothing_starts() -> Iterator[None]:
     """Hold a policy in place that lets no service start; the host's own comes back, also after TERM."""
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:

@@ -61,7 +61,7 @@ def main(words: list[str]) -> int:
     Errors: SystemExit with one line if it cannot start.
     """
     options = _options(words)
-    directory = _data_directory(options)
+    directory = _directory(options)
     os.umask(0o077)
     lock = _locked(directory)
     _demand_free(options.bind, options.port)
@@ -105,7 +105,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     return options
 
 
-def _data_directory(options: argparse.Namespace) -> Path:
+def _directory(options: argparse.Namespace) -> Path:
     """Return the data directory, made if need be; the demo has its own, so that it never meets real partners."""
     named = options.data_dir or Path(os.environ.get("TLSPORTAL_DATA_DIR") or BASE / "data")
     directory: Path = named.absolute() / "demo" if options.demo and not options.data_dir else named.absolute()
