@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
@@ -15,9 +14,7 @@ import pytest
 
 from tests.kit.smtpd import wait_until
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 STOP_TIMEOUT_SECONDS = 10.0
-_libc = ctypes.CDLL(None)
 
 
 class DaemonError(RuntimeError):
@@ -32,6 +29,7 @@ class Daemon:
         self.name, self.log = name, log
         self._command, self._user = [str(part) for part in command], user
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
@@ -60,8 +58,8 @@ class Daemon:
                 extra_groups=[] if self._user else None,
                 start_new_session=True,
                 cwd="/",
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  prctl is safe between fork and exec
             )
+        self._guard = _guard(self._process.pid)
         try:
             wait_until(lambda: self._is_up(is_up), timeout, f"{self.name}: start")
         except TimeoutError as cause:
@@ -77,7 +75,7 @@ class Daemon:
             self._process.wait(STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
-        self._process = None
+        self._forget()
 
     def kill(self) -> None:
         """End the process and its children at once, as a crash would."""
@@ -85,7 +83,7 @@ class Daemon:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(STOP_TIMEOUT_SECONDS)
-            self._process = None
+            self._forget()
 
     def signal(self, number: int) -> None:
         """Send signal *number* to the process alone."""
@@ -102,9 +100,16 @@ class Daemon:
     def _is_up(self, is_up: Callable[[], bool]) -> bool:
         if self._process is not None and (code := self._process.poll()) is not None:
             tail = self.log.read_text(errors="replace")[-2000:]
-            self._process = None
+            self._forget()
             raise DaemonError(f"{self.name}: ended with {code} at its start; its log ends: {tail}")
         return is_up()
+
+    def _forget(self) -> None:
+        self._process = None
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
 
 
 def private_directory(name: str, *, user: str | None = None) -> Path:
@@ -126,5 +131,10 @@ def program(name: str, package: str, *directories: str | Path) -> str:
     return found
 
 
-def _die_with_parent() -> None:
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def _guard(group: int) -> "subprocess.Popen[bytes]":
+    """Start a process that kills process *group* when this one is gone, however it went.
+
+    PR_SET_PDEATHSIG is no help: the kernel drops it when a daemon changes its user, as Postfix's master does.
+    """
+    script = f"read _; kill -9 -{group}"
+    return subprocess.Popen(["/bin/sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True, cwd="/")

@@ -104,7 +104,7 @@ class DnsServer:
         self._ttl = ttl
         self._zones: dict[dns.name.Name, Zone] = {}
         self._dirty: set[dns.name.Name] = set()
-        self._stubs: set[str] = set()
+        self._stubs: dict[str, int] = {}  # names that the resolver asks at a port of their own
         self._batches = 1  # nothing is served before start()
         self._silence = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._silence.bind((LOOPBACK, 0))
@@ -135,8 +135,8 @@ class DnsServer:
     def start_resolver(self) -> None:
         """Start the resolver."""
         self._unbound.start(lambda: self._resolver_rcode() is not None)
-        for stub in sorted(self._stubs):
-            self._control(f"stub_add {stub}")
+        for name, port in self._stubs.items():
+            self._control(f"stub_add {name} {LOOPBACK}@{port}")
 
     def stop_resolver(self) -> None:
         """Stop the resolver: whoever asks is refused by the kernel."""
@@ -164,14 +164,13 @@ class DnsServer:
         origin = dns.name.from_text(name)
         parent = self._parent(origin)
         del self._zones[origin]
+        self._unstub(str(origin))
         self._dirty.discard(origin)
         self._serve(self._zones[parent])
 
     def silent(self, name: str) -> None:
         """Let questions about *name* and below go unanswered."""
-        stub = f"{name.rstrip('.')}. {LOOPBACK}@{self._silence.getsockname()[1]}"
-        self._stubs.add(stub)
-        self._control(f"stub_add {stub}")
+        self._stub(f"{name.rstrip('.')}.", self._silence.getsockname()[1])
         self._control(f"flush_zone {name}")
 
     def servfail(self, name: str) -> None:
@@ -182,11 +181,10 @@ class DnsServer:
         """Forget every zone and fault, and run again."""
         if not self._unbound.is_running:
             self.start_resolver()
-        for stub in sorted(self._stubs):
-            self._control(f"stub_remove {stub.split(' ')[0]}")
-        if self._stubs:
+        if self._silence.getsockname()[1] in self._stubs.values():
             self._control("flush_requestlist")  # else a new question waits with an old one for the silent servers
-        self._stubs.clear()
+        for name in list(self._stubs):
+            self._unstub(name)
         self._zones = {self._root.origin: self._root}
         self._dirty.clear()
         self._serve(self._root)
@@ -231,6 +229,10 @@ class DnsServer:
         for zone in changed:
             served = functools.partial(self._is_served, zone)
             wait_until(served, SERVED_TIMEOUT_SECONDS, f"zone {zone.name}: serve")
+        for zone in changed:
+            # The delegation tells an address, and no port: a nested zone would be asked for at port 53.
+            if zone is not self._root and str(zone.origin) not in self._stubs:
+                self._stub(str(zone.origin), self._authority)
         if self._unbound.is_running:
             for order in ("flush_zone .", "flush_infra all"):
                 self._control(order)
@@ -238,10 +240,12 @@ class DnsServer:
     def _write_zones(self) -> list[Zone]:
         changed = [self._zones[origin] for origin in sorted(self._dirty) if origin in self._zones]
         self._dirty.clear()
+        children: dict[dns.name.Name, list[Zone]] = {}
+        for zone in self._zones.values():
+            if zone is not self._root:
+                children.setdefault(self._parent(zone.origin), []).append(zone)
         for zone in changed:
-            others = (other for other in self._zones.values() if other is not zone)
-            children = [other for other in others if self._parent(other.origin) == zone.origin]
-            self._file(zone).write_text(zone.text(children))
+            self._file(zone).write_text(zone.text(children.get(zone.origin, [])))
         zones = "".join(f'  - domain: "{z.origin}"\n    file: "{self._file(z)}"\n' for z in self._zones.values())
         settings = {"directory": self.directory, "address": LOOPBACK, "port": self._authority}
         Path(self.directory, "knot.conf").write_text(_KNOT.format(**settings, zones=zones))
@@ -263,6 +267,15 @@ class DnsServer:
             return self.ask(".", "SOA", timeout=0.3).rcode()
         except (OSError, dns.exception.DNSException):
             return None
+
+    def _stub(self, name: str, port: int) -> None:
+        self._stubs[name] = port
+        if self._unbound.is_running:
+            self._control(f"stub_add {name} {LOOPBACK}@{port}")
+
+    def _unstub(self, name: str) -> None:
+        if self._stubs.pop(name, None) and self._unbound.is_running:
+            self._control(f"stub_remove {name}")
 
     def _control(self, order: str) -> str:
         """Send *order* to unbound as unbound-control(8) does, without a process for each."""
