@@ -1,0 +1,170 @@
+"""judge() over several hosts, over time, and what it needs to have been probed."""
+
+from dataclasses import replace
+
+import pytest
+
+from partners.core.observation import (
+    LookupStatus,
+    NexthopFacts,
+    PeerFacts,
+    Stage,
+)
+from partners.core.relay import DEBIAN_12, DEBIAN_13
+from partners.core.verdict import Delivery, TlsStatus, profiles_needed
+from tests.core.judged import (
+    ALONE,
+    ENCRYPT,
+    GOOD,
+    MAY,
+    MX,
+    MX2,
+    NEVER,
+    RELAY,
+    ROOT,
+    SECURE,
+    VERIFY,
+    dns,
+    host,
+    peer,
+    plain,
+    said,
+    stopped,
+    unknown,
+    verdict,
+)
+
+TWO = dns(host(), host(MX2, 20, "mx2.example.com"))
+GOOD2 = peer(ROOT.leaf("mx2.example.com"), MX2)
+
+
+class TestHosts:
+    @pytest.mark.parametrize(
+        ("first", "second", "delivery", "dsn"),
+        [
+            pytest.param(plain(), GOOD2, Delivery.DELIVER, "2.0.0", id="soft-goes-on"),
+            pytest.param(peer(ALONE), GOOD2, Delivery.DELIVER, "2.0.0", id="not-verified-goes-on"),
+            pytest.param(plain(), peer(ALONE, MX2), Delivery.DEFER, "4.7.5", id="last-decides"),
+            pytest.param(stopped(Stage.STARTTLS, "reply", **NEVER), GOOD2, Delivery.BOUNCE, "5.7.3", id="hard-ends"),
+            pytest.param(unknown(), GOOD2, Delivery.DELIVER, "2.0.0", id="unknown-then-good"),
+            pytest.param(unknown(), plain(MX2), Delivery.UNKNOWN, "", id="unknown-then-soft"),
+            pytest.param(plain(), unknown(MX2), Delivery.UNKNOWN, "", id="soft-then-unknown"),
+            pytest.param(peer(), unknown(MX2), Delivery.DELIVER, "2.0.0", id="good-then-unknown"),
+        ],
+    )
+    def test_walk(self, first: PeerFacts, second: PeerFacts, delivery: Delivery, dsn: str) -> None:
+        """Soft failures go on, hard replies end, the last host decides."""
+        found = verdict(VERIFY, first, second, facts=TWO)
+
+        assert (found.delivery, found.dsn, len(found.hosts)) == (delivery, dsn, 2)
+
+    def test_never_probed_is_unknown(self) -> None:
+        """No row for an address is no fact."""
+        assert verdict(MAY).unknown == "never-probed"
+
+    def test_equal_preference_shows_the_worst(self) -> None:
+        """Postfix shuffles equal hosts: the one that bounces counts."""
+        facts = dns(host(MX2, 10, "mx2.example.com"), host())
+
+        assert (
+            verdict(ENCRYPT, GOOD2, stopped(Stage.STARTTLS, "reply", **NEVER), facts=facts).delivery is Delivery.BOUNCE
+        )
+
+    def test_address_limit(self) -> None:
+        """A sixth address is not tried."""
+        facts = dns(*(host(f"192.0.2.{number}", number, f"mx{number}.example") for number in range(1, 7)))
+        seen = [plain(f"192.0.2.{number}") for number in range(1, 6)]
+
+        found = verdict(ENCRYPT, *seen, peer(GOOD, "192.0.2.6"), facts=facts)
+        assert (found.delivery, len(found.hosts)) == (Delivery.DEFER, 6)
+
+    def test_address_family(self) -> None:
+        """A relay without IPv6 does not use such an address."""
+        facts = dns(replace(host(), addresses=("2001:db8::1", MX)))
+
+        assert [
+            row.address
+            for row in verdict(MAY, peer(), facts=facts, relay=replace(RELAY, inet_protocols=frozenset({"ipv4"}))).hosts
+        ] == [MX]
+
+    @pytest.mark.parametrize(
+        ("facts", "delivery", "dsn"),
+        [
+            pytest.param(dns(null_mx=True), Delivery.BOUNCE, "5.1.0", id="null-mx"),
+            pytest.param(dns(mx_status=LookupStatus.NXDOMAIN), Delivery.BOUNCE, "5.4.4", id="nxdomain"),
+            pytest.param(dns(mx_status=LookupStatus.FAILED), Delivery.UNKNOWN, "", id="servfail"),
+            pytest.param(
+                dns(replace(host(), status=LookupStatus.NOT_FOUND, addresses=())),
+                Delivery.BOUNCE,
+                "5.4.4",
+                id="no-address",
+            ),
+            pytest.param(
+                dns(replace(host(), status=LookupStatus.FAILED, addresses=())),
+                Delivery.UNKNOWN,
+                "",
+                id="address-servfail",
+            ),
+        ],
+    )
+    def test_dns(self, facts: NexthopFacts, delivery: Delivery, dsn: str) -> None:
+        """What the DNS denies bounces; what it does not answer is unknown."""
+        found = verdict(SECURE, peer(), facts=facts)
+
+        assert (found.delivery, found.dsn) == (delivery, dsn)
+
+
+class TestAge:
+    BROKEN = stopped(Stage.HANDSHAKE, "tls")
+
+    def test_fresh_message_waits_at_may(self) -> None:
+        """A failed handshake defers a message that has just come."""
+        assert verdict(MAY, self.BROKEN, age=299).dsn == "4.7.5"
+
+    def test_aged_message_goes_in_plaintext_at_may(self) -> None:
+        """From minimal_backoff_time on it is sent without TLS."""
+        found = verdict(MAY, self.BROKEN, age=300)
+
+        assert (found.delivery, found.plaintext, found.hosts[0].plaintext) == (Delivery.DELIVER, True, True)
+
+    def test_never_at_encrypt(self) -> None:
+        """Age does not lower encrypt."""
+        assert verdict(ENCRYPT, self.BROKEN, age=100_000).dsn == "4.7.5"
+
+    def test_second_host_first(self) -> None:
+        """A host that takes TLS wins over plaintext to the first one."""
+        assert verdict(MAY, self.BROKEN, GOOD2, facts=TWO, age=300).tls_status is TlsStatus.TRUSTED
+
+
+class TestProfiles:
+    def test_profile_of_an_entry_is_needed(self) -> None:
+        """protocols= makes another handshake: the permissive one says nothing of it."""
+        policy = replace(ENCRYPT, protocols=">=TLSv1.3")
+        ((address, port, profile),) = profiles_needed(policy, dns(), RELAY)
+
+        assert verdict(policy, peer()).unknown == "never-probed"
+        assert verdict(policy, replace(peer(), profile=profile)).delivery is Delivery.DELIVER
+        assert (address, port, profile.protocols) == (MX, 25, ">=TLSv1.3")
+
+    def test_servername_words(self) -> None:
+        """hostname and nexthop stand for names, other values for themselves."""
+        asked = [
+            next(iter(profiles_needed(replace(SECURE, servername=word), dns(), RELAY)))[2].servername
+            for word in ("hostname", "nexthop", "x.example")
+        ]
+
+        assert asked == ["mx.example.com", "example.com", "x.example"]
+
+    def test_port_of_the_nexthop(self) -> None:
+        """[host]:587 is judged on port 587."""
+        facts = dns(nexthop="[mx.example.com]:587")
+
+        assert verdict(MAY, peer(), facts=facts).delivery is Delivery.UNKNOWN
+        assert verdict(MAY, peer(port=587), facts=facts).delivery is Delivery.DELIVER
+
+
+def test_releases_of_debian_agree_on_a_good_peer() -> None:
+    """What is good is good on both."""
+    relays = [replace(RELAY, postfix=postfix, openssl=openssl) for postfix, openssl in (DEBIAN_12, DEBIAN_13)]
+
+    assert [said(VERIFY, peer(), relay) for relay in relays] == ["Verified", "Verified"]
