@@ -45,7 +45,8 @@ class ReplyParser:
     def __init__(self, *, reply_bytes: int, reply_lines: int) -> None:
         self._reply_bytes, self._reply_lines = reply_bytes, reply_lines
         self._rest = bytearray()
-        self._start()
+        self._lines: list[bytes] = []
+        self._kept = self._size = self._number = self._searched = 0
 
     def feed(self, octets: bytes) -> None:
         """Take *octets* as they came."""
@@ -71,15 +72,15 @@ class ReplyParser:
         self._start()
 
     def _start(self) -> None:
-        self._lines: list[bytes] = []
-        self._kept = self._size = self._count_of_lines = self._searched = 0
+        self._lines = []
+        self._kept = self._size = self._number = self._searched = 0
 
     def _count(self, octets: int) -> None:
         self._size += octets
-        self._count_of_lines += 1
+        self._number += 1
         if self._size > self._reply_bytes:
             raise TooMuch(f"a reply of more than {self._reply_bytes} bytes")
-        if self._count_of_lines > self._reply_lines:
+        if self._number > self._reply_lines:
             raise TooMuch(f"a reply of more than {self._reply_lines} lines")
 
     def _take(self, line: bytes) -> Reply | None:

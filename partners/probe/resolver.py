@@ -85,8 +85,8 @@ class Resolver:
     async def _resolve(self, nexthop: Nexthop, now: datetime) -> NexthopFacts:
         walk = _Walk(self, nexthop.port, self._limits)
         if not nexthop.asks_mx:
-            hosts = (await walk.host(_ascii(nexthop), 0),)
-            return NexthopFacts(nexthop.text, now, False, LookupStatus.NOT_FOUND, Dnssec.INSECURE, hosts)
+            itself = await walk.host(_ascii(nexthop), 0)
+            return NexthopFacts(nexthop.text, now, False, LookupStatus.NOT_FOUND, Dnssec.INSECURE, (itself,))
         name = _ascii(nexthop)
         answer = await self.lookup(name, dns.rdatatype.MX)
         found = NexthopFacts(nexthop.text, now, True, answer.status, answer.dnssec, (), lookup_text=answer.text)
