@@ -99,7 +99,11 @@ class Session:
         self._progress(self._target, Stage.CONNECT)
         settings, target = self._settings, self._target
         port = settings.port_map.get((target.address, target.port), target.port)
-        wire = await Wire.connect(target.address, port, source=settings.source, limits=self._limits)
+        try:
+            wire = await Wire.connect(target.address, port, source=settings.source, limits=self._limits)
+        except ConnectionResetError:
+            self._enter(Stage.GREETING)  # the kernel refuses with ECONNREFUSED: this one had accepted
+            raise
         try:
             self._enter(Stage.GREETING)
             await self._converse(wire, self._limits.greeting)

@@ -1,5 +1,6 @@
 """Engines for peers on 127.0.0.1."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,9 @@ from partners.core.observation import PERMISSIVE, TlsProfile
 from partners.probe.addresses import parse_networks
 from partners.probe.engine import Engine
 from partners.probe.limits import Limits
+from partners.probe.resolver import Resolver
 from partners.probe.session import Outcome, Target
+from tests.kit.dns import DnsServer
 from tests.kit.smtpd import Peer
 
 SECOND = timedelta(seconds=1)
@@ -40,3 +43,12 @@ async def probed(peer: Peer, profile: TlsProfile = PERMISSIVE, limits: Limits | 
     """Return what a probe of *peer* brings."""
     bounds = replace(limits or Limits(), **changed)
     return await engine_for(peer, limits=bounds).probe(Target("127.0.0.1", 25, profile))
+
+
+def lab_engine(
+    dns: DnsServer | None = None, *, slots: int = 16, limits: Limits | None = None, networks: Sequence[str] = ()
+) -> Engine:
+    """Return an engine for the addresses of the lab, and for *networks*."""
+    allowed = parse_networks(["198.18.0.0/15", "2001:db8::/32", *networks])
+    resolver = Resolver((dns.address, dns.port)) if dns else None
+    return Engine(resolver=resolver, networks=allowed, ehlo_name="probe.example", slots=slots, limits=limits)

@@ -10,16 +10,14 @@ import pytest
 from partners.core.errors import SettingsRefused
 from partners.core.names import Nexthop
 from partners.core.observation import NotMeasured, NotMeasuredCause, PeerFacts, Stage, TlsProfile
-from partners.probe.addresses import parse_networks
 from partners.probe.engine import Engine
-from partners.probe.resolver import Resolver
 from partners.probe.session import Target
 from tests.kit.ca import Certificate, self_signed
 from tests.kit.dns import DnsServer
 from tests.kit.lab import Lab
 from tests.kit.script import ANONYMOUS, Say, Script, Tls
 from tests.kit.smtpd import Smtpd, free_port
-from tests.probe.engines import engine_for, probed
+from tests.probe.engines import engine_for, lab_engine, probed
 
 
 class TestFacts:
@@ -73,7 +71,9 @@ class TestFacts:
         assert seen.tls is not None
         assert (seen.tls.chain, "ADH" in seen.tls.cipher or "AECDH" in seen.tls.cipher) == ((), True)
 
-    @pytest.mark.parametrize(("profile", "stop"), [(TlsProfile(anonymous=True), ""), (TlsProfile(strict=True), "closed")])
+    @pytest.mark.parametrize(
+        ("profile", "stop"), [(TlsProfile(anonymous=True), ""), (TlsProfile(strict=True), "closed")]
+    )
     async def test_profiles_decide_whether_anonymous_peers_are_taken(
         self, smtpd: Smtpd, profile: TlsProfile, stop: str
     ):
@@ -267,10 +267,3 @@ class TestNexthop:
 
         assert isinstance(outcome, NotMeasured)
         assert (outcome.cause, outcome.stage) == (NotMeasuredCause.CONNECT_REFUSED, Stage.CONNECT)
-
-
-def lab_engine(dns: DnsServer | None = None, *, slots: int = 16) -> Engine:
-    """Return an engine for the addresses of the lab."""
-    resolver = Resolver((dns.address, dns.port)) if dns else None
-    networks = parse_networks(["198.18.0.0/15", "2001:db8::/32"])
-    return Engine(resolver=resolver, networks=networks, ehlo_name="probe.example", slots=slots)
