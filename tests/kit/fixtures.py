@@ -18,12 +18,14 @@ A server that a test stopped or killed is started again for the next.
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from django.test import Client
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
@@ -35,7 +37,7 @@ from tests.kit.dns import DnsServer
 from tests.kit.lab import Lab
 from tests.kit.lab import lab as the_lab
 from tests.kit.postfix import Postfix
-from tests.kit.postgres import PostgresServer
+from tests.kit.postgres import CLUSTER_USER, PostgresServer
 from tests.kit.redis import RedisServer
 from tests.kit.smtpd import Loop, Smtpd
 
@@ -166,6 +168,18 @@ def axe() -> Callable[..., None]:
 def shoot() -> Callable[[Page, str], list[Path]]:
     """Return tests.kit.browser.shoot."""
     return browser_shoot
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
+    """Put Django's test database into a cluster of the kit if TLSPORTAL_TEST_DATABASE=postgresql (pytest-django's hook)."""
+    if os.environ.get("TLSPORTAL_TEST_DATABASE") == "postgresql":
+        cluster: PostgresServer = request.getfixturevalue("postgres_server")
+        place = {"HOST": str(cluster.directory), "NAME": "tlsportal", "USER": CLUSTER_USER, "OPTIONS": {}}
+        connections.settings["default"].update({"ENGINE": "django.db.backends.postgresql", **place})
+        connections["default"] = connections.create_connection("default")
+    else:
+        request.getfixturevalue("django_db_modify_db_settings_parallel_suffix")
 
 
 @pytest.fixture(autouse=True)

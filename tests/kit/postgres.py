@@ -4,7 +4,8 @@
     postgres_server.kill(); postgres_server.start()     a crash and its recovery
     postgres_server.pause(); postgres_server.resume()   a database that hangs
 
-Django's own test database can live in it as well: `postgres_server.url` names the database "postgres".
+The addresses are for TLSPORTAL_DATABASE_URL. With TLSPORTAL_TEST_DATABASE=postgresql in the environment the whole test
+session uses such a cluster in place of SQLite.
 """
 
 import glob
@@ -13,7 +14,6 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -55,8 +55,8 @@ class PostgresServer:
         return self.url_of("postgres")
 
     def url_of(self, database: str) -> str:
-        """Return the address of *database* as postgres://USER@SOCKET-DIRECTORY/NAME."""
-        return f"postgres://{CLUSTER_USER}@{quote(str(self.directory), safe='')}/{database}"
+        """Return the address of *database* as settings.DATABASE_URL reads it: the socket's directory, then the name."""
+        return f"postgres://{CLUSTER_USER}@/{self.directory}/{database}"
 
     def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
         """Return a connection that commits each statement."""

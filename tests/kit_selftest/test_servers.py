@@ -1,17 +1,21 @@
 """The private network and the private servers."""
 
+import shutil
 import socket
 import subprocess
-from urllib.parse import unquote, urlsplit
+import sys
+from pathlib import Path
 
+import environ
 import psycopg
 import pytest
 import redis
 
+from tests.kit.daemon import Daemon, DaemonError
 from tests.kit.lab import Lab
 from tests.kit.postgres import PostgresServer
 from tests.kit.redis import RedisServer
-from tests.kit.smtpd import Smtpd
+from tests.kit.smtpd import Smtpd, wait_until
 
 
 class TestLab:
@@ -86,7 +90,33 @@ class TestPostgres:
 
     def test_a_database_has_an_address(self, postgres_server: PostgresServer):
         """The address leads to the new database through the socket."""
-        url = urlsplit(postgres_server.database("selftest"))
+        named = environ.Env.db_url_config(postgres_server.database("selftest"))
 
-        with psycopg.connect(host=unquote(url.hostname or ""), user=url.username, dbname=url.path[1:]) as connection:
+        with psycopg.connect(host=named["HOST"], user=named["USER"], dbname=named["NAME"]) as connection:
             assert connection.info.dbname == "selftest"
+
+
+class TestDaemons:
+    def test_nothing_outlives_a_killed_session(self):
+        """A session that dies by SIGKILL takes its daemons along."""
+        session = (
+            "import os; from tests.kit.redis import RedisServer; server = RedisServer(); server.start();"
+            "print(server.daemon.pid, server.directory, flush=True); os.kill(os.getpid(), 9)"
+        )
+        told = subprocess.run([sys.executable, "-c", session], capture_output=True, text=True, check=False).stdout
+        pid, directory = told.split()
+
+        wait_until(lambda: not Path("/proc", pid, "cmdline").exists() or is_zombie(pid), 5, "the daemon ends")
+        shutil.rmtree(directory)
+
+    def test_a_daemon_that_fails_at_its_start_tells_why(self, tmp_path: Path):
+        """The error carries the end of the log."""
+        daemon = Daemon("sh", ["/bin/sh", "-c", "echo no such luck; exit 3"], tmp_path / "log")
+
+        with pytest.raises(DaemonError, match="ended with 3 at its start; its log ends: no such luck"):
+            daemon.start(lambda: False)
+
+
+def is_zombie(pid: str) -> bool:
+    """Whether process *pid* waits only for someone to read its end."""
+    return " Z " in Path("/proc", pid, "stat").read_text()

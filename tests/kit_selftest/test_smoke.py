@@ -18,7 +18,7 @@ Relays = Callable[..., Postfix]
 class TestDelivery:
     @pytest.mark.parametrize("signed", [False, True])
     @pytest.mark.parametrize("chroot", [False, True])
-    def test_secure_with_a_good_certificate_is_verified(  # noqa: PLR0917
+    def test_secure_with_a_good_certificate_is_verified(
         self, lab: Lab, ca: Certificate, dns: DnsServer, smtpd: Smtpd, postfix: Relays, signed: bool, chroot: bool
     ):
         """Postfix delivers "Verified" to a peer that has the name and the root that `secure` demands."""
