@@ -39,7 +39,11 @@ _TRY_ONCE_MORE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "in
 # The workers take no pickle (accept_content), so that the warning of a worker run by root tells of no danger here.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
-BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "probe what is due": tick("partners.tasks.probing.probe_due", every=30, queue=PROBE_QUEUE),
+    "probe what is asked for": tick("partners.tasks.probing.probe_asked", every=15, queue=CONTROL_QUEUE),
+    "judge again": tick("partners.tasks.alerts.judge_stale", every=60, queue=CONTROL_QUEUE),
+}
 
 app = Celery("tlsportal")
 app.conf.update(

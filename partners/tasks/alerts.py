@@ -1,0 +1,16 @@
+"""States are kept true: what a release, the clock or a lost worker may have moved is judged again."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from partners.actions.judging import judge_due
+
+__all__ = ["judge_stale"]
+
+NEXTHOPS_MAX = 500  # a tick; the next one goes on
+
+
+@shared_task(name="partners.tasks.alerts.judge_stale")  # type: ignore[untyped-decorator]  # celery has no types
+def judge_stale() -> None:
+    """Judge what was not judged since the last release, or lately (queue control)."""
+    judge_due(NEXTHOPS_MAX, now=timezone.now())
