@@ -1,0 +1,93 @@
+"""Probe in the foreground what the workers probe in the background: the same rows, the same records."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from partners.actions.leases import make_due
+from partners.core.errors import PortalError
+from partners.core.names import Nexthop
+from partners.models import Nexthop as NexthopRow
+from partners.models import VerdictRow
+from partners.tasks.rounds import Counts, Round
+
+ORIGIN = "command"
+
+
+class Command(BaseCommand):
+    """Make rows due, run one round, say what came of it; progress goes to standard error."""
+
+    help = "Look up NEXTHOP (or all) now, speak to its mail servers, record and judge what was seen."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the nexthop, or all of them."""
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("nexthop", metavar="NEXTHOP", nargs="?", help="a key of a partner's channel")
+        what.add_argument("--all", action="store_true", help="all keys of all channels")
+        parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
+        """Run one round over the rows named."""
+        try:
+            rows = _rows(options["nexthop"])
+            make_due([row.pk for row in rows], origin=ORIGIN, now=timezone.now())
+            counts = Round(only=[row.pk for row in rows], tell=self._tell).run()
+        except PortalError as refused:
+            raise CommandError(str(refused)) from refused
+        summary = _summary(rows, counts)
+        self.stdout.write(json.dumps(summary, indent=2) if options["json"] else _text(summary))
+        if counts.nexthops < len(rows):
+            self.stderr.write(_("Some rows are being probed by a worker now; their results follow by themselves."))
+
+    def _tell(self, line: str) -> None:
+        self.stderr.write(line)
+
+
+def _rows(text: str | None) -> list[NexthopRow]:
+    """Return the rows to probe; a dotted key has no mail server of its own."""
+    if text is None:
+        return list(NexthopRow.objects.exclude(key__startswith="."))
+    keys = Nexthop.parse(text).keys()
+    rows = list(NexthopRow.objects.filter(key__in=keys).exclude(key__startswith="."))
+    if not rows:
+        raise CommandError(
+            _("nexthop %s: no channel has it, or it has no mail server of its own; predict asks without a channel")
+            % text
+        )
+    return rows
+
+
+def _summary(rows: list[NexthopRow], counts: Counts) -> dict[str, Any]:
+    """Return what was done, and what it means on each relay group."""
+    verdicts = (
+        VerdictRow.objects.filter(nexthop__in=rows).select_related("nexthop", "group").order_by("nexthop", "group")
+    )
+    return {
+        "nexthops": counts.nexthops,
+        "endpoints": counts.endpoints,
+        "handshakes": counts.handshakes,
+        "recorded": counts.kept,
+        "seconds": counts.seconds,
+        "verdicts": [
+            {
+                "nexthop": row.nexthop.key,
+                "group": row.group.name,
+                "delivery": row.delivery,
+                "tls_status": row.tls_status,
+                "reasons": row.reasons,
+            }
+            for row in verdicts
+        ],
+    }
+
+
+def _text(summary: dict[str, Any]) -> str:
+    """Return *summary* for a person."""
+    lines = [
+        _("{nexthops} nexthops, {endpoints} sessions, {handshakes} handshakes, {seconds} s").format_map(summary),
+        *("{nexthop} ({group}): {delivery} {tls_status} {reasons}".format_map(row) for row in summary["verdicts"]),
+    ]
+    return "\n".join(lines)
