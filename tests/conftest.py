@@ -20,7 +20,11 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests marked `lab` where there is none."""
+    """Put the browser's tests last, and skip the tests marked `lab` where there is none.
+
+    Playwright's loop stays in the main thread once it has begun, and then asyncio starts no other one there.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if the_lab.is_entered:
         return
     for item in items:
