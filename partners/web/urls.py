@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from partners.web.views import approvals, compliance, home, invitations, partners, portal, releases
+from partners.web.views import approvals, compliance, home, invitations, partners, portal, probing, releases
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -10,6 +10,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("partners/add/", partners.add, name="partner-add"),
     path("partners/<int:pk>/", partners.show, name="partner-detail"),
     path("partners/<int:pk>/edit/", partners.edit, name="channel-edit"),
+    path("partners/<int:pk>/probe/", probing.probe_now, name="partner-probe"),
+    path("partners/<int:pk>/look/", probing.panel, name="partner-probe-panel"),
     path("partners/<int:pk>/invite/", invitations.invite, name="partner-invite"),
     path("approvals/", approvals.show, name="approvals"),
     path("approvals/<str:kind>/<int:pk>/", approvals.decide, name="pin-decide"),

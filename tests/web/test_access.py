@@ -15,6 +15,7 @@ ARGUMENTS = {
     "partner-detail": "channel",
     "channel-edit": "channel",
     "partner-invite": "partner",
+    "partner-probe-panel": "channel",
     "portal-upload": "channel",
     "portal-submit": "channel",
 }
@@ -24,6 +25,7 @@ PAGES = sorted(
     - {
         "home",
         "pin-decide",
+        "partner-probe",
         "candidate-cut",
         "candidate-detail",
         "candidate-decide",

@@ -10,9 +10,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from partners.actions import partners as acts
+from partners.actions.leases import ask_now
 from partners.core.errors import ActionRefused, RefusedInput
 from partners.core.levels import Protection, SecurityLevel
 from partners.reports.partners import channel_page, partner_list
+from partners.reports.watching import look_state
 from partners.web.access import door, reader
 
 _LEVELS = [(level.value, level.value) for level in SecurityLevel]
@@ -68,13 +70,14 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     page = channel_page(reader(request), pk)
     if page is None:
         raise Http404
-    return render(request, "partners/partner_detail.html", {"page": page})
+    look = look_state(page.channel, now=timezone.now())
+    return render(request, "partners/partner_detail.html", {"page": page, "look": look})
 
 
 @require_http_methods(["GET", "POST"])
 @door("partner-add")
 def add(request: HttpRequest) -> HttpResponse:
-    """Add a partner as a draft change."""
+    """Add a partner as a draft change, and have its servers looked at at once."""
     form = PartnerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = dict(form.cleaned_data)
@@ -91,6 +94,8 @@ def add(request: HttpRequest) -> HttpResponse:
         except RefusedInput as refusal:
             form.add_error(None, str(refusal))
         else:
+            for nexthop in change.channel.nexthops.all():
+                ask_now(nexthop, by=reader(request), now=timezone.now())
             messages.success(request, _("Added as a draft. It reaches the relays with the next release."))
             return redirect("partner-detail", pk=change.channel_id)
     return render(request, "partners/entry_form.html", {"form": form}, status=422 if form.errors else 200)
