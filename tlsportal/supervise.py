@@ -35,7 +35,7 @@ SOCKET_PATH_LIMIT = 107  # unix(7): sun_path holds 108 bytes with the closing ze
 BROKER_START_SECONDS = 10.0
 WEB_START_SECONDS = 60.0
 BROKER_MEMORY = "64mb"
-WEB_THREADS = 8
+WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)  # more would wait for each other
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

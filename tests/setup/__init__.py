@@ -1,0 +1,1 @@
+"""From a clone to a running portal, and back to nothing, with real processes."""
