@@ -1,0 +1,91 @@
+"""A partner with a pinned self-signed certificate, from the first look to the renewal that nobody announced."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from partners.actions.approvals import approve_pin
+from partners.actions.certificates import submit
+from partners.actions.partners import add_partner
+from partners.core.errors import SamePersonRefused
+from partners.models import Channel
+from tests.actions.people import member
+from tests.flows.world import KEY, RECIPIENT, World, now, outcome
+from tests.kit.ca import self_signed
+from tests.kit.dns import DnsServer
+from tests.kit.lab import Lab
+from tests.kit.postfix import Postfix
+from tests.kit.smtpd import Peer, Smtpd
+
+pytestmark = [pytest.mark.django_db, pytest.mark.lab]
+
+OLD, NEW = self_signed("mx.acme.example"), self_signed("mx.acme.example")
+
+
+@pytest.fixture
+def peer(lab: Lab, dns: DnsServer, smtpd: Smtpd) -> Peer:
+    peer = smtpd.peer(lab.address(), leaf=OLD)
+    dns.zone(KEY).add("@ MX 10 mx", f"mx A {peer.address}")
+    return peer
+
+
+@pytest.fixture
+def world(peer: Peer, dns: DnsServer, postfix: Callable[..., Postfix], settings: Any, tmp_path: Path) -> World:
+    return World(postfix(policy=""), dns, settings, tmp_path)
+
+
+@pytest.fixture
+def channel(world: World) -> Channel:
+    """The partner's channel, whose old certificate is pinned on the relays."""
+    digest = OLD.cert_fingerprint("sha256")
+    change = add_partner("Acme", KEY, "fingerprint", "pin", match=digest, by=world.eda, now=now())
+    world.roll_out(world.cut(change), world.ann)
+    return change.channel
+
+
+def test_a_pinned_certificate_is_verified(world: World, channel: Channel) -> None:
+    """What the probe saw is as agreed, and Postfix says the same of the peer."""
+    assert world.state() == ("compliant", "")
+    assert (world.verdict().delivery, world.verdict().tls_status) == ("deliver", "Verified")
+
+    delivered = world.relay.deliver(RECIPIENT)
+    assert (delivered.status, delivered.tls) == ("sent", "Verified")
+
+
+def test_a_renewal_without_notice_is_told_one_cycle_later(world: World, channel: Channel, peer: Peer) -> None:
+    """Postfix defers; the portal says so, why, and since when."""
+    peer.present(NEW)
+    before = now()
+    deferred = world.relay.deliver(RECIPIENT)
+    world.cycle()
+
+    assert (deferred.status, deferred.dsn) == ("deferred", world.verdict().dsn)
+    assert (world.verdict().delivery, world.verdict().reasons) == ("defer", ["fingerprint-mismatch"])
+    assert world.state() == ("violated", "fingerprint-mismatch")
+    compliant, violated = channel.intervals.order_by("valid_from").filter(state__in=("compliant", "violated"))
+    assert before < violated.valid_from == compliant.valid_to
+    assert violated.where == f"mx.acme.example[{peer.address}]:25"
+
+
+def test_an_upload_lets_the_queued_message_go(world: World, channel: Channel, peer: Peer) -> None:
+    """The partner uploads the new certificate, another person approves it, and what waited is delivered."""
+    peer.present(NEW)
+    waiting = world.relay.send(RECIPIENT)
+    assert world.relay.outcome(waiting).status == "deferred"
+    world.cycle()
+
+    pat = member(channel.partner, invited_by=world.ann)
+    pin = submit(channel, NEW.pem, by=pat, now=now())
+    with pytest.raises(SamePersonRefused):
+        approve_pin(pin, by=world.ann, now=now(), word="I invited pat")
+    candidate = world.cut(approve_pin(pin, by=world.bob, now=now(), word="called back"))
+    assert outcome(candidate) == ("defer", "deliver")
+    assert world.state()[0] == "violated"
+    world.roll_out(candidate, world.ann)
+
+    delivered = world.relay.retry(waiting)
+    assert (delivered.status, delivered.tls) == ("sent", "Verified")
+    assert not world.relay.is_queued(waiting)
+    assert world.state() == ("compliant", "")
