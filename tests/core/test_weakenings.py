@@ -1,8 +1,12 @@
 """Weakenings: denied by default, and none for a proven strengthening."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from partners.core.grammar import Invalid, parse_value
 from partners.core.levels import SecurityLevel
+from partners.core.policymap import lookup, parse
 from partners.core.relay import PostfixRelease, RelaySettings
 from partners.core.weakenings import Weakening, weakenings
 from tests.kit.ca import new_key, self_signed
@@ -200,6 +204,71 @@ def test_raw_keys_and_sts_and_wrappermode() -> None:
     assert weakenings(old, {KEY: "encrypt enable_rpk=yes"}, relay, relay)[0].what == "enable_rpk"
     assert weakenings(old, {KEY: "encrypt policy_type=sts"}, relay, relay)[0].what == "mx_host_pattern"
     assert weakenings(old, old, relay, relay.with_(smtp_tls_wrappermode=False))[-1].what == "smtp_tls_wrappermode"
+
+
+def test_a_table_is_compared_as_it_is_parsed() -> None:
+    """A parsed table stands for its values; of duplicates the first counts."""
+    old = parse("example.com secure\n", RELAY.postfix)
+    new = parse("Example.com secure\nexample.com none\n", RELAY.postfix)
+
+    assert weakenings(old, new, RELAY, RELAY) == ()
+    assert weakenings(old, parse("", RELAY.postfix), RELAY, RELAY)[0].what == "level"
+
+
+def test_mail_that_a_map_stops_is_no_weakening() -> None:
+    """A refused entry accepts no peer; the guard speaks of mail that stops. The way back needs a second person."""
+    assert compare({KEY: "secure"}, {KEY: "bogus"}) == ()
+    assert [one.what for one in compare({KEY: "bogus"}, {KEY: "secure"})] == ["level"]
+
+
+def test_names_that_match_nothing_prove_nothing() -> None:
+    """A field that cannot be read is a literal of its own."""
+    assert [one.what for one in compare({KEY: "secure match=a.example."}, {KEY: "secure match=a.example"})] == ["match"]
+
+
+def test_anchors_that_cannot_be_decoded_are_compared_as_bytes() -> None:
+    """Broken base64 in the CA file is told apart by its bytes."""
+    broken = ONE.replace(b"\nMII", b"\n!II")
+
+    assert [one.what for one in compare({KEY: "secure"}, {KEY: "secure"}, ca_pem=broken)] == ["CA set"]
+
+
+def test_an_insecure_mx_policy_that_is_set_counts() -> None:
+    """A set smtp_tls_dane_insecure_mx_policy goes before every default."""
+    assert [one.what for one in compare({KEY: "dane"}, {KEY: "dane"}, smtp_tls_dane_insecure_mx_policy="may")] == []
+    assert [one.what for one in compare({KEY: "dane"}, {KEY: "dane"}, smtp_tls_dane_insecure_mx_policy="dane")] == [
+        "dane"
+    ]
+
+
+def test_fingerprints_of_main_cf_count() -> None:
+    """Without match= main.cf's fingerprints are compared."""
+    before = RELAY.with_(smtp_tls_fingerprint_cert_match=(A,), smtp_tls_security_level=SecurityLevel.FINGERPRINT)
+    after = before.with_(smtp_tls_fingerprint_cert_match=(f"{A}|{B}",))
+
+    assert [(one.key, one.what) for one in weakenings({}, {}, before, after)] == [("", "match")]
+    assert weakenings({}, {}, after, before) == ()
+
+
+HOSTS = st.sampled_from(["a.example", "b.a.example", ".example", ".a.example", "[a.example]", "[a.example]:25"])
+VALUES = st.sampled_from([case[0] for case in SAME_KEY])
+MAPS = st.dictionaries(HOSTS, VALUES, max_size=4)
+
+
+@given(MAPS, MAPS)
+def test_every_lowered_level_is_told(old: dict[str, str], new: dict[str, str]) -> None:
+    """No nexthop falls from a level that must match to one that does not without a word, whatever key it was."""
+    told = {one.key for one in compare(old, new)}
+    before, after = RELAY.postfix, RELAY.postfix
+
+    for nexthop in ("a.example", "b.a.example", "c.a.example", "d.example", "[a.example]", "[a.example]:25", "[x]"):
+        was, now = (lookup(parse("".join(f"{k} {v}\n" for k, v in one.items()), before), nexthop) for one in (old, new))
+        policies = [parse_value(found[1] if found else "may", after) for found in (was, now)]
+        if any(isinstance(policy, Invalid) for policy in policies):
+            continue
+        if policies[0].level.must_match and not policies[1].level.must_match:
+            keys = {found[0] for found in (was, now) if found}
+            assert told & (keys | {nexthop}), (nexthop, was, now)
 
 
 def test_the_default_of_main_cf_is_compared_too() -> None:
