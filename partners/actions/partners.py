@@ -20,6 +20,7 @@ __all__ = [
     "EDITABLE",
     "add_partner",
     "check_partner",
+    "draft_with",
     "edit_channel",
     "end_relaxations",
     "lower_until",
@@ -76,6 +77,16 @@ def check_partner(name: str, given: Mapping[str, Any]) -> Snapshot:
     shot = _with_fields(_blank(), given)
     _demand_free(shot["nexthops"])
     demand_entries(shot, Channel())
+    return shot
+
+
+def draft_with(fields: Mapping[str, Any], channel: Channel | None = None) -> Snapshot:
+    """Return what saving *fields* (names in EDITABLE) would keep of *channel*, or of a new one, and write nothing.
+
+    What a relay group would make of its entries is not looked at. Raises RefusedInput.
+    """
+    shot = _with_fields(draft_and_row(channel.pk)[1] if channel else _blank(), fields)
+    _demand_free(shot["nexthops"], channel)
     return shot
 
 

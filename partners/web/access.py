@@ -27,6 +27,8 @@ ACCESS: dict[str, frozenset[str]] = {
     "partner-add": TEAM,
     "partner-detail": HOUSE,
     "channel-edit": TEAM,
+    "partner-check": TEAM,
+    "channel-check": TEAM,
     "partner-probe": TEAM,
     "partner-probe-panel": HOUSE,
     "approvals": TEAM,
@@ -94,6 +96,8 @@ def door(name: str) -> Callable[[View], View]:
 
 # A refused POST leads to the page with its form.
 _BEHIND = {
+    "partner-check": "partner-add",
+    "channel-check": "channel-edit",
     "partner-probe": "partner-detail",
     "pin-decide": "approvals",
     "candidate-cut": "release-list",
@@ -107,7 +111,10 @@ def _page_behind(name: str, path: str, kwargs: dict[str, Any]) -> str:
     """Return the address of the page on which the refused act stands; most forms stand on their own page."""
     if name not in _BEHIND:
         return path
-    return reverse(_BEHIND[name], kwargs=kwargs if _BEHIND[name] in {"candidate-detail", "partner-detail"} else None)
+    return reverse(
+        _BEHIND[name],
+        kwargs=kwargs if _BEHIND[name] in {"candidate-detail", "channel-edit", "partner-detail"} else None,
+    )
 
 
 def reader(request: HttpRequest) -> User:

@@ -2,14 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from partners.web.views import approvals, compliance, home, invitations, partners, portal, probing, releases
+from partners.web.views import approvals, compliance, home, invitations, partners, portal, probing, releases, whatif
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("partners/", partners.show_list, name="partner-list"),
     path("partners/add/", partners.add, name="partner-add"),
+    path("partners/add/check/", whatif.check_new, name="partner-check"),
     path("partners/<int:pk>/", partners.show, name="partner-detail"),
     path("partners/<int:pk>/edit/", partners.edit, name="channel-edit"),
+    path("partners/<int:pk>/check/", whatif.check_edit, name="channel-check"),
     path("partners/<int:pk>/probe/", probing.probe_now, name="partner-probe"),
     path("partners/<int:pk>/look/", probing.panel, name="partner-probe-panel"),
     path("partners/<int:pk>/invite/", invitations.invite, name="partner-invite"),

@@ -26,6 +26,8 @@ PAGES = sorted(
         "home",
         "pin-decide",
         "partner-probe",
+        "partner-check",
+        "channel-check",
         "candidate-cut",
         "candidate-detail",
         "candidate-decide",

@@ -1,52 +1,20 @@
 """Partners: the list, a channel's page, add and edit."""
 
-from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from partners.actions import partners as acts
 from partners.actions.leases import ask_now
+from partners.actions.whatif import what_if
 from partners.core.errors import ActionRefused, RefusedInput
-from partners.core.levels import Protection, SecurityLevel
 from partners.reports.partners import channel_page, partner_list
 from partners.reports.watching import look_state
 from partners.web.access import door, reader
-
-_LEVELS = [(level.value, level.value) for level in SecurityLevel]
-_AGREED = [(one.value, one.value) for one in Protection]
-
-
-class EntryForm(forms.Form):
-    """The fields of an agreement and its entry, by their postconf(5) names; the rules are core's."""
-
-    nexthops = forms.CharField(
-        label=gettext_lazy("Nexthop"),
-        max_length=2000,
-        help_text=gettext_lazy(
-            "The domain, or the next hop as Postfix writes it: .example.com or [mx.example.com]:587"
-        ),
-    )
-    level = forms.ChoiceField(label="level", choices=_LEVELS, initial="secure")
-    match = forms.CharField(
-        label="match",
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=gettext_lazy("One name a line; for verify and secure. Pins are announced on the partner's page."),
-    )
-    agreed = forms.ChoiceField(label=gettext_lazy("Agreed protection"), choices=_AGREED, initial="ca-and-name")
-    basis = forms.CharField(label=gettext_lazy("Basis of the agreement"), max_length=300, required=False)
-
-
-class PartnerForm(EntryForm):
-    """A new partner with its first channel."""
-
-    name = forms.CharField(label=gettext_lazy("Name of the company"), max_length=200)
-    field_order = ("name",)
+from partners.web.forms.entry import EntryForm, PartnerForm, proposed_fields
 
 
 @require_safe
@@ -110,7 +78,8 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     channel = page.channel
     start = {name: getattr(channel, name) for name in ("level", "match", "agreed", "basis")}
-    form = EntryForm(request.POST or None, initial={**start, "nexthops": " ".join(page.keys)})
+    start |= {"nexthops": " ".join(page.keys), **proposed_fields(request.GET)}
+    form = EntryForm(request.POST or None, initial=start)
     version = request.POST.get("version", str(channel.version))
     if request.method == "POST" and form.is_valid():
         fields = {**form.cleaned_data, "nexthops": form.cleaned_data["nexthops"].split()}
@@ -127,5 +96,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("Saved as a draft. It reaches the relays with the next release."))
             return redirect("partner-detail", pk=pk)
-    context = {"form": form, "page": page, "version": version}
+    fields = {**start, "nexthops": start["nexthops"].split()}
+    preview = what_if(fields, channel, now=timezone.now()) if request.method == "GET" else None
+    context = {"form": form, "page": page, "version": version, "preview": preview}
     return render(request, "partners/entry_form.html", context, status=422 if form.errors else 200)

@@ -1,0 +1,97 @@
+"""What a draft would be on the relays and what Postfix would do with it, from stored facts; nothing is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from partners.actions.drafts import Snapshot
+from partners.actions.maps import GroupMap, render_group
+from partners.actions.partners import draft_with
+from partners.actions.stored import Stored, stored_facts
+from partners.core.entry import parse_entry
+from partners.core.errors import RefusedInput
+from partners.core.verdict import Verdict, judge
+from partners.models import Channel, RelayGroup
+
+__all__ = ["GroupPreview", "WhatIf", "channel_facts", "previews", "what_if"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPreview:
+    """One relay group. lines: as they would stand in its map; refusal: why they cannot, else "".
+
+    warnings: what Postfix takes but hardly means what was meant. verdicts: one per nexthop that was looked at;
+    unseen: the keys that were not.
+    """
+
+    group: str
+    postfix: str
+    lines: tuple[str, ...] = ()
+    refusal: str = ""
+    warnings: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """The answer for all relay groups. refusal: the fields cannot be kept at all, whatever the group."""
+
+    refusal: str = ""
+    groups: tuple[GroupPreview, ...] = ()
+
+
+def what_if(fields: Mapping[str, Any], channel: Channel | None = None, *, now: datetime) -> WhatIf:
+    """Say what *fields* (names in EDITABLE) would make of *channel*, or of a new one.
+
+    Errors: none for what a person may type; it is told in the answer.
+    """
+    try:
+        shot = draft_with(fields, channel)
+    except RefusedInput as refused:
+        return WhatIf(str(refused))
+    facts = channel_facts(channel) if channel else {}
+    return WhatIf(groups=previews(shot, facts, channel, now=now))
+
+
+def channel_facts(channel: Channel) -> dict[str, Stored]:
+    """Return key -> what is known of it, for the keys of *channel* that are looked at; a dotted key never is."""
+    return {row.key: stored_facts(row) for row in channel.nexthops.all() if not row.key.startswith(".")}
+
+
+def previews(
+    shot: Snapshot, facts: Mapping[str, Stored], channel: Channel | None, *, now: datetime
+) -> tuple[GroupPreview, ...]:
+    """Return what *shot* would be on each relay group; before the first is named the oldest release stands for it."""
+    groups = list(RelayGroup.objects.all()) or [RelayGroup()]
+    return tuple(_preview(group, shot, facts, channel.pk if channel else 0, now=now) for group in groups)
+
+
+def _preview(group: RelayGroup, shot: Snapshot, facts: Mapping[str, Stored], pk: int, *, now: datetime) -> GroupPreview:
+    try:
+        rendered = render_group(group, {pk: shot})
+        warnings = tuple(_warnings(rendered))
+    except RefusedInput as refused:
+        return GroupPreview(group.name, group.postfix, refusal=str(refused))
+    seen = {key: facts[key] for key in rendered.entries if key in facts and facts[key].dns is not None}
+    return GroupPreview(
+        group.name,
+        str(rendered.relay.postfix),
+        tuple(f"{key}\t{value}" for key, value in rendered.entries.items()),
+        warnings=warnings,
+        verdicts=tuple(_verdict(rendered, key, stored, now=now) for key, stored in seen.items()),
+        unseen=tuple(key for key in rendered.entries if key not in seen),
+    )
+
+
+def _verdict(rendered: GroupMap, key: str, stored: Stored, *, now: datetime) -> Verdict:
+    if stored.dns is None:
+        raise ValueError(f"nexthop {key}: judged before it was looked up")
+    return judge(rendered.policy_of(key), stored.dns, stored.by_key, rendered.relay, now, key=key)
+
+
+def _warnings(rendered: GroupMap) -> list[str]:
+    """Return what core warns of in the lines, each once."""
+    entries = [parse_entry(key, value, rendered.relay.postfix) for key, value in rendered.entries.items()]
+    return list(dict.fromkeys(sentence for entry in entries for sentence in entry.warnings))

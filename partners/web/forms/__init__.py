@@ -1,0 +1,1 @@
+"""The forms of the pages, one file per noun; what they accept is core's to say."""
