@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from partners.core.agreement import is_enough
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.outcome import Delivery, HostOutcome, TlsStatus, Verdict
 from partners.core.reasons import Reason
@@ -131,7 +132,7 @@ def _of_facts(agreed: Protection, verdicts: Sequence[Verdict], *, is_rolling: bo
     flowing = [row for row in rows if row.delivery is Delivery.DELIVER]
     for row in flowing:
         given = protection_given(row)
-        if not _is_enough(given, agreed):
+        if not is_enough(given, agreed):
             return State.WEAKER, (Reason.PLAINTEXT if row.plaintext else Reason.BELOW_AGREED), _place(row)
     for verdict in verdicts:
         if verdict.delivery is Delivery.UNKNOWN:
@@ -142,13 +143,6 @@ def _of_facts(agreed: Protection, verdicts: Sequence[Verdict], *, is_rolling: bo
         return State.UNKNOWN, _first(unseen.reasons), _place(unseen)
     is_rolling = is_rolling or _differs_on_one_host(flowing)
     return State.ROLLING if is_rolling else State.COMPLIANT, "", ""
-
-
-def _is_enough(given: Protection, agreed: Protection) -> bool:
-    """Whether *given* is at least *agreed*; the kinds of authentication do not replace each other."""
-    if agreed.strength < Protection.PIN.strength:
-        return given.strength >= agreed.strength
-    return given is agreed
 
 
 def _differs_on_one_host(rows: Sequence[HostOutcome]) -> bool:

@@ -35,6 +35,7 @@ _MAY_SINCE = PostfixRelease(2, 6)  # ciphers= and protocols= at level may
 _HEX_VERSION = re.compile(r"0x[0-9a-f]{1,4}", re.ASCII)
 _EXCLUDED = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_.-]*", re.ASCII)
 _PATH = re.compile(r"[A-Za-z0-9._/+@-]+", re.ASCII)
+_SERVERNAME_WORDS = {"hostname", "nexthop"}
 _STS_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:;=*_/+-]*|\*\.[A-Za-z0-9.-]+", re.ASCII)
 
 
@@ -281,6 +282,9 @@ def _exclude(entry: PolicyEntry) -> str:
 
 def _servername(entry: PolicyEntry) -> str:
     name = to_ascii(entry.servername.lower())
+    if name in _SERVERNAME_WORDS and name != entry.servername:
+        cause = f"servername {shown(entry.servername)}: Postfix knows the word in lower case alone"
+        raise _refusal(entry, cause, f"write {name}")
     if name and not is_hostname(name):
         cause = f"servername {shown(entry.servername)} is no host name; Postfix would defer all mail"
         raise _refusal(entry, cause, f"write {shown(name.rstrip('.'))}" if is_hostname(name.rstrip(".")) else "")

@@ -74,6 +74,7 @@ def test_an_entry_is_written_in_one_form(value: str, written: str) -> None:
         ("secure {match = a b}", "blank"),
         ("may policy_type=sts {policy_domain = a b}", "cannot be written"),
         ("bogus", "refuses it"),
+        ("encrypt servername=Hostname", "lower case alone"),
     ],
 )
 def test_an_entry_is_refused(value: str, cause: str) -> None:
