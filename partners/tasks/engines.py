@@ -1,6 +1,7 @@
 """The probe as the settings describe it."""
 
 import re
+from ipaddress import ip_address
 
 from django.conf import settings
 
@@ -47,9 +48,18 @@ def parse_port_map(words: list[str]) -> dict[tuple[str, int], int]:
     ports: dict[tuple[str, int], int] = {}
     for word in words:
         left, _sign, right = word.partition("=")
-        nominal, real = _SOCKET.fullmatch(left.strip()), _SOCKET.fullmatch(right.strip())
-        if not nominal or not real or nominal["address"] != real["address"]:
+        nominal, real = _socket_of(left), _socket_of(right)
+        if nominal is None or real is None or nominal[0] != real[0]:
             cure = "write it like 127.0.0.2:25=127.0.0.2:2525"
             raise SettingsRefused("TLSPORTAL_PROBE_PORT_MAP", f"{word!r} maps no port of one address", cure)
-        ports[nominal["address"], int(nominal["port"])] = int(real["port"])
+        ports[nominal] = real[1]
     return ports
+
+
+def _socket_of(text: str) -> tuple[str, int] | None:
+    """Return address and port of *text*, None where it is not of that form."""
+    found = _SOCKET.fullmatch(text.strip())
+    try:
+        return (str(ip_address(found["address"])), int(found["port"])) if found else None
+    except ValueError:
+        return None

@@ -24,13 +24,15 @@ from partners.probe.resolver import Resolver
 from partners.probe.session import Outcome
 from partners.probe.session import Target as Session
 from partners.tasks.engines import engine_from_settings, resolver_from_settings
+from partners.tasks.stopping import is_stopping
 
 __all__ = ["Counts", "Round", "Tell"]
 
 ROUND_LONGEST = timedelta(minutes=3)  # after that nothing more is claimed, and the next tick goes on
 NEXTHOPS_AT_ONCE = 16
 ADDRESSES_AT_ONCE = 16
-BATCH_MAX = 20  # results in one transaction: tens of milliseconds, for SQLite has one writer
+STOP_POLL_SECONDS = 0.3
+BATCH_MAX = 10  # results in one transaction: tens of milliseconds, for SQLite has one writer
 
 log = structlog.get_logger(__name__)
 Tell = Callable[[str], None]
@@ -56,15 +58,18 @@ class Round:
     """A round to be run once.
 
     only: the nexthops it is about, by primary key. asked: only those that somebody asked for, and their addresses.
+    stops: asked now and then; once it says yes, what runs is cancelled and every lease is given back.
     """
 
     only: Collection[int] | None = None
     asked: bool = False
     tell: Tell = _silent
+    stops: Callable[[], bool] = is_stopping
     engine: Engine = field(default_factory=engine_from_settings)
     resolver: Resolver = field(default_factory=resolver_from_settings)
     counts: Counts = field(default_factory=Counts)
-    _open: dict[tuple[str, Session], tuple[AddressClaim, Target]] = field(default_factory=dict)
+    _claims: list[AddressClaim] = field(default_factory=list)
+    _running: dict[Session, tuple[AddressClaim, Target]] = field(default_factory=dict)
     _ends: float = 0.0
 
     def run(self) -> Counts:
@@ -81,24 +86,50 @@ class Round:
         if self.asked and self.only is None:
             self.only = looked_up
         results: asyncio.Queue[Result | None] = asyncio.Queue()
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._record(results))
-            await self._speak(results)
-            results.put_nowait(None)
+        watch = asyncio.create_task(self._watch())
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._record(results))
+                await self._speak(results)
+                results.put_nowait(None)
+        finally:
+            watch.cancel()
+            await sync_to_async(give_back)([claim for claim in self._claims if claim.open])
+
+    async def _watch(self) -> None:
+        """Stop the engine when this worker is to stop."""
+        while not self.stops():  # noqa: ASYNC110  the parent process says so, which has no part in this loop
+            await asyncio.sleep(STOP_POLL_SECONDS)
+        self.engine.stop()
+
+    def _may_claim(self) -> bool:
+        return time.monotonic() < self._ends and not self.stops()
 
     async def _look_up(self) -> list[int]:
         """Resolve all nexthops that are due; return their primary keys."""
         looked_up: list[int] = []
-        while time.monotonic() < self._ends:
+        while self._may_claim():
             claims = await sync_to_async(claim_nexthops)(
                 NEXTHOPS_AT_ONCE, now=timezone.now(), only=self.only, asked=self.asked
             )
             if not claims:
                 break
             looked_up += [claim.pk for claim in claims]
-            for ended in asyncio.as_completed([self._resolve(claim) for claim in claims]):
-                await ended
+            await self._resolve_all(claims)
         return looked_up
+
+    async def _resolve_all(self, claims: Collection[NexthopClaim]) -> None:
+        """Look *claims* up side by side; give back what is not done when this worker is to stop."""
+        jobs = {asyncio.create_task(self._resolve(claim)): claim for claim in claims}
+        pending = set(jobs)
+        while pending and not self.stops():
+            done, pending = await asyncio.wait(pending, timeout=STOP_POLL_SECONDS)
+            for job in done:
+                job.result()
+        for job in pending:
+            job.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        await sync_to_async(give_back)([jobs[job] for job in pending])
 
     async def _resolve(self, claim: NexthopClaim) -> None:
         """Look one nexthop up and record it; a key that is none keeps its lease, and is set aside in the end."""
@@ -115,7 +146,7 @@ class Round:
     async def _speak(self, results: "asyncio.Queue[Result | None]") -> None:
         """Have all sessions that are due and hand on each outcome as it arrives."""
         async for outcome in self.engine.run(self._sessions(), progress=self._progress):
-            claim, target = self._open.pop((outcome.address, _session(outcome)))
+            claim, target = self._running.pop(Session(outcome.address, outcome.port, outcome.profile))
             self.counts.endpoints += 1
             self.counts.handshakes += isinstance(outcome, PeerFacts) and outcome.tls is not None
             self.tell(f"{outcome.address}:{outcome.port} {_words(outcome)}")
@@ -123,16 +154,17 @@ class Round:
 
     async def _sessions(self) -> AsyncIterator[Session]:
         """Claim addresses as long as some are due and the engine asks for more."""
-        while time.monotonic() < self._ends:
+        while self._may_claim():
             claims = await sync_to_async(claim_addresses)(ADDRESSES_AT_ONCE, now=timezone.now(), only=self.only)
             if not claims:
                 return
+            self._claims = [claim for claim in self._claims if claim.open] + claims
             for claim in claims:
                 if not claim.targets:
                     await sync_to_async(give_back)([claim])
                 for target in claim.targets:
                     session = Session(claim.address, target.port, target.profile)
-                    self._open[claim.address, session] = (claim, target)
+                    self._running[session] = (claim, target)
                     yield session
 
     async def _record(self, results: "asyncio.Queue[Result | None]") -> None:
@@ -148,10 +180,6 @@ class Round:
 
     def _progress(self, session: Session, stage: Stage) -> None:
         self.tell(f"{session.address}:{session.port} {stage.value}")
-
-
-def _session(outcome: Outcome) -> Session:
-    return Session(outcome.address, outcome.port, outcome.profile)
 
 
 def _words(outcome: Outcome) -> str:

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,10 +15,20 @@ from tests.kit.daemon import Daemon
 from tests.kit.lab import V4
 from tests.kit.script import Say, Script, Tls
 from tests.kit.smtpd import wait_until
+from tlsportal.children import GRACE_SECONDS
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = 24
+ASK = """
+from django.utils import timezone
+from partners.actions.access import give_role
+from partners.actions.leases import ask_now
+from partners.models import Nexthop, User
+eda = User.objects.create_user("eda@house.example")
+give_role(eda, User.Role.EDITOR)
+ask_now(Nexthop.objects.get(key="p0.example"), by=eda, now=timezone.now())
+"""
 STEP_SECONDS = 0.15  # each peer greets so much later than the one before
 LEAF = self_signed("mx.example")
 SET_UP = """
@@ -45,12 +56,12 @@ class Portal:
             [sys.executable, "-m", "django", *arguments], check=True, timeout=60, cwd=ROOT, capture_output=True
         )
 
-    def worker(self):
-        """Start a worker of the queue probe and return it."""
+    def worker(self, queue="probe"):
+        """Start a worker of *queue* and return it."""
         number = len(self.workers)
         log = self.directory / f"worker{number}.log"
         command = [sys.executable, "-m", "celery", "-A", "tlsportal.celery", "worker", "--loglevel", "INFO"]
-        options = ["-Q", "probe", "-c", "1", "-n", f"probe{number}", "--without-gossip", "--without-mingle"]
+        options = ["-Q", queue, "-c", "1", "-n", f"{queue}{number}", "--without-gossip", "--without-mingle"]
         worker = Daemon(f"worker{number}", [*command, *options], log)
         self.workers.append(worker)
         worker.start(lambda: " ready." in log.read_text(), timeout=30)
@@ -134,6 +145,29 @@ def test_kill_nine_loses_nothing(portal, crowd):
     assert max(seen.values()) <= 2
     assert sum(seen.values()) <= 2 * PEERS - recorded
     assert portal.count("SELECT count(*) FROM partners_sighting WHERE times > 1") == 0
+
+
+def test_stopped_in_order(portal, crowd):
+    """A worker that is asked to stop ends within the grace, and leaves no lease and no crash behind."""
+    worker = portal.worker()
+    portal.tick()
+    wait_until(lambda: portal.sightings() >= 3, 30, "the first sightings")
+    begun = time.monotonic()
+    worker.stop()
+
+    assert time.monotonic() - begun < GRACE_SECONDS / 2
+    assert portal.sightings() < PEERS
+    assert portal.count("SELECT count(*) FROM partners_address WHERE lease_token <> '' OR crashes > 0") == 0
+    assert portal.count("SELECT count(*) FROM partners_endpoint WHERE not_measured <> ''") == 0
+
+
+def test_probe_now(portal, crowd):
+    """What a person asks for is done by the control queue at once, without a tick, and nothing else with it."""
+    portal.worker("control")
+    portal.manage("shell", "-c", ASK)
+    wait_until(lambda: portal.sightings() == 1, 10, "the sighting")
+
+    assert len(visits(crowd)) == 1
 
 
 def test_two_workers_share(portal, crowd):

@@ -1,6 +1,9 @@
 """Probe in the foreground what the workers probe in the background: the same rows, the same records."""
 
+import contextlib
 import json
+import signal
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -34,7 +37,8 @@ class Command(BaseCommand):
         try:
             rows = _rows(options["nexthop"])
             make_due([row.pk for row in rows], origin=ORIGIN, now=timezone.now())
-            counts = Round(only=[row.pk for row in rows], tell=self._tell).run()
+            with _ctrl_c() as stops:
+                counts = Round(only=[row.pk for row in rows], tell=self._tell, stops=stops).run()
         except PortalError as refused:
             raise CommandError(str(refused)) from refused
         summary = _summary(rows, counts)
@@ -44,6 +48,22 @@ class Command(BaseCommand):
 
     def _tell(self, line: str) -> None:
         self.stderr.write(line)
+
+
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C end the round in order, so that no lease is left behind; the second one ends at once."""
+    asked: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _rows(text: str | None) -> list[NexthopRow]:
