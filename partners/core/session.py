@@ -130,7 +130,7 @@ def _starttls_refused(peer: PeerFacts, effective: EffectivePolicy, place: Place)
     is_temporary = peer.starttls_code // 100 == 4
     reason = Reason.STARTTLS_TEMPORARY if is_temporary else Reason.STARTTLS_REJECTED
     if not effective.level.requires_tls:
-        return _plaintext(reason)
+        return _lost(peer, place, "sending MAIL FROM") if peer.stop == "closed" else _plaintext(reason)
     reply = _reply(peer.starttls_code, peer.starttls_text)
     text = f"TLS is required, but host {place.peer} refused to start TLS: {reply}"
     delivery = Delivery.DEFER if is_temporary else Delivery.BOUNCE

@@ -18,12 +18,13 @@ from partners.core.observation import Stage
 from partners.probe.limits import Limits
 from partners.probe.reply import Reply, ReplyParser, cleaned
 
-__all__ = ["Dialogue", "Seen", "Want"]
+__all__ = ["CLOSING", "Dialogue", "Seen", "Want"]
 
 _FEATURES_MAX = 64
-_AFTER_CODE = re.compile(rb"[- ]+")
+_AFTER_CODE = re.compile(rb"[- ]")
 _KEYWORD_END = re.compile(rb"[ \t=]")
-_CLOSING = 421  # RFC 5321 section 3.8: the peer will close, whatever was asked
+_PIX = b"20 *"
+CLOSING = 421  # RFC 5321 section 3.8: the peer will close, whatever was asked
 
 
 class Want(Enum):
@@ -104,8 +105,8 @@ class Dialogue:
         if not reply.is_positive:
             self._end(stop="reply")
             return
-        # A banner without a word is taken for a gateway that mangles ESMTP: HELO, and so no STARTTLS.
-        self.seen.esmtp = any(line[3:].strip(b"- \t") for line in reply.lines)
+        # SMTP_FEATURE_MAYBEPIX: a bare "220", or one of stars, is a firewall that mangles ESMTP: HELO, so no STARTTLS.
+        self.seen.esmtp = bool(b" ".join(reply.lines).strip(_PIX))
         if self.seen.esmtp:
             self._say(f"EHLO {self._ehlo_name}", Stage.EHLO, self._ehlo_answered)
         else:
@@ -120,7 +121,7 @@ class Dialogue:
                 self._say("STARTTLS", Stage.STARTTLS, self._starttls_answered)
             else:
                 self._end()
-        elif reply.code == _CLOSING:
+        elif reply.code == CLOSING:
             self._end(stop="reply")
         else:
             self._say(f"HELO {self._ehlo_name}", Stage.EHLO, self._helo_answered)
@@ -138,6 +139,13 @@ class Dialogue:
             self._end(stop="reply")
 
     def _ehlo_tls_answered(self, reply: Reply) -> None:
+        self.seen.ehlo_tls_code, self.seen.ehlo_tls_text = reply.code, reply.text
+        if reply.is_positive or reply.code == CLOSING:
+            self._end(stop="" if reply.is_positive else "reply")
+        else:
+            self._say(f"HELO {self._ehlo_name}", Stage.EHLO_TLS, self._helo_tls_answered)
+
+    def _helo_tls_answered(self, reply: Reply) -> None:
         self.seen.ehlo_tls_code, self.seen.ehlo_tls_text = reply.code, reply.text
         self._end(stop="" if reply.is_positive else "reply")
 

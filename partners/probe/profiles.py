@@ -96,7 +96,8 @@ def allowed_protocols(text: str) -> frozenset[str]:
         elif word.startswith("!"):
             excluded |= {version for rank, version in enumerate(_VERSIONS) if rank == _rank(word[1:])}
         else:
-            named.add(word if (rank := _rank(word)) < 0 else _VERSIONS[rank])
+            rank = _rank(word)
+            named.add(_VERSIONS[rank] if 0 <= rank < len(_VERSIONS) else word)
     allowed = frozenset(version for version in _VERSIONS if version not in excluded and (not named or version in named))
     if not allowed:
         raise ValueError(f"protocols {text!r} leave no version of TLS")
@@ -104,10 +105,12 @@ def allowed_protocols(text: str) -> frozenset[str]:
 
 
 def _rank(word: str) -> int:
-    """Return the place of a version among _VERSIONS; -1 for SSLv2 and SSLv3."""
+    """Return the place of a version among _VERSIONS; -1 for older ones, such as SSLv3, one more for what is to come."""
     if word.lower().startswith("0x"):
         number = int(word, 16)
-        return -1 if number < min(_HEX) else _VERSIONS.index(_HEX[number])
+        if number in _HEX:
+            return _VERSIONS.index(_HEX[number])
+        return -1 if number < min(_HEX) else len(_VERSIONS)
     lowered = word.lower()
     if lowered in _OLD:
         return -1

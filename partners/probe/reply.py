@@ -11,6 +11,7 @@ __all__ = ["LINE_LIMIT", "TEXT_LIMIT", "Reply", "ReplyParser", "TooMuch", "clean
 LINE_LIMIT = 2048  # postconf(5) line_length_limit: of a line, and of the reply's text before a line is added
 TEXT_LIMIT = 512  # what facts keep of a reply's text
 _DIGITS = b"0123456789"
+_PRINTABLE = bytes(ord("?") if octet < 32 or octet == 127 else octet for octet in range(256))
 
 
 class TooMuch(Exception):
@@ -84,8 +85,8 @@ class ReplyParser:
             raise TooMuch(f"a reply of more than {self._reply_lines} lines")
 
     def _take(self, line: bytes) -> Reply | None:
-        # A NUL ends the line for Postfix, whose strings end there.
-        line = line.rstrip(b"\r").partition(b"\0")[0][:LINE_LIMIT]
+        # A NUL ends the line for Postfix, whose strings end there; printable() makes "?" of other control characters.
+        line = line.rstrip(b"\r").partition(b"\0")[0][:LINE_LIMIT].translate(_PRINTABLE)
         if self._kept < LINE_LIMIT:
             self._kept += len(line) + bool(self._lines)
             self._lines.append(line)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from partners.core.observation import PERMISSIVE, NotMeasured, NotMeasuredCause, PeerFacts, Stage, TlsFacts, TlsProfile
-from partners.probe.dialogue import Dialogue, Want
+from partners.probe.dialogue import CLOSING, Dialogue, Want
 from partners.probe.handshake import PeerClosed, SecureWire, TlsFailed
 from partners.probe.limits import Limits
 from partners.probe.profiles import Contexts
@@ -135,11 +135,17 @@ class Session:
             await self._leave(wire)
 
     async def _leave(self, wire: Wire | SecureWire) -> None:
-        """Say QUIT and wait a moment for the answer; nothing depends on it any more."""
+        """Say QUIT and wait a moment for the answer; it counts only after a 421 to STARTTLS.
+
+        There a peer that stays gets the message in plaintext at level may, and one that closes does not.
+        """
+        answer = b""
         with contextlib.suppress(TimeoutError, TooMuch, TlsFailed, PeerClosed, OSError):
             async with asyncio.timeout(self._limits.quit.total_seconds()):
                 await wire.write(self._dialogue.output())
-                await wire.read()
+                answer = await wire.read()
+        if not answer and self._stage is Stage.STARTTLS and self._dialogue.seen.starttls_code == CLOSING:
+            self._dialogue.stop = "closed"
 
     def _enter(self, stage: Stage) -> None:
         self._stage = stage

@@ -40,6 +40,18 @@ class TestToTls:
         assert talk.output() == b"EHLO probe.example\r\nQUIT\r\n"
         assert (talk.want, talk.stage, talk.seen.ehlo_tls_code) == (Want.CLOSE, Stage.DONE, 250)
 
+    @pytest.mark.parametrize(
+        ("answer", "said"), [(b"500 what?\r\n", b"HELO probe.example\r\n"), (b"421 bye\r\n", b"QUIT\r\n")]
+    )
+    def test_helo_follows_a_refused_ehlo_under_tls(self, answer: bytes, said: bytes):
+        """As in the clear; 421 ends it."""
+        talk = dialogue(GREETING, EHLO, b"220 go\r\n")
+        talk.tls_is_up()
+        talk.output()
+        talk.receive(answer)
+
+        assert (talk.output(), talk.stage) == (said, Stage.EHLO_TLS)
+
     def test_any_2xx_to_starttls_starts_tls(self):
         """So does Postfix."""
         assert dialogue(GREETING, EHLO, b"250 fine\r\n").want is Want.TLS
@@ -54,7 +66,7 @@ class TestToTls:
 
 
 class TestNoTls:
-    @pytest.mark.parametrize("banner", [b"220\r\n", b"220 \r\n", b"220-\r\n220 \r\n"])
+    @pytest.mark.parametrize("banner", [b"220\r\n", b"220 \r\n", b"220 ***2**0*\r\n"])
     def test_a_bare_banner_switches_esmtp_off(self, banner: bytes):
         """Postfix says HELO then, and so sees no STARTTLS."""
         talk = dialogue(banner, b"250 mx\r\n")
@@ -78,7 +90,9 @@ class TestNoTls:
         """Parameters are ignored."""
         assert dialogue(GREETING, b"250-mx\r\n250 " + line + b"\r\n").seen.starttls_offered
 
-    @pytest.mark.parametrize("line", [b"XSTARTTLS", b"STARTTLSX", b"AUTH STARTTLS", b"SIZE\0STARTTLS"])
+    @pytest.mark.parametrize(
+        "line", [b"XSTARTTLS", b"STARTTLSX", b"AUTH STARTTLS", b"SIZE\0STARTTLS", b"STARTTLS\tx", b"--STARTTLS"]
+    )
     def test_what_only_holds_the_keyword_is_another(self, line: bytes):
         """The first word is the keyword."""
         assert not dialogue(GREETING, b"250-mx\r\n250 " + line + b"\r\n").seen.starttls_offered

@@ -86,7 +86,6 @@ async def test_a_spoiled_handshake_is_a_fact(smtpd: Smtpd, manner: Handshake, st
         pytest.param(CLOSE, "closed", id="close"),
         pytest.param(RESET, "closed", id="reset"),
         pytest.param("421 4.3.2 no", "reply", id="421"),
-        pytest.param("500 what?", "reply", id="500"),
     ],
 )
 async def test_after_the_handshake_the_chain_is_kept(smtpd: Smtpd, reply: Reply, stop: str):
@@ -100,7 +99,7 @@ async def test_after_the_handshake_the_chain_is_kept(smtpd: Smtpd, reply: Reply,
 
 @pytest.mark.parametrize(
     ("reply", "code"),
-    [("454 4.7.0 TLS not available", 454), ("501 no", 501), (CLOSING_421, 421), ("999 odd", 999)],
+    [("454 4.7.0 TLS not available", 454), ("501 no", 501), ("421 4.3.2 I stay", 421), ("999 odd", 999)],
 )
 async def test_a_refused_starttls_is_a_fact(smtpd: Smtpd, reply: Reply, code: int):
     """It decides what Postfix does, so it is kept with its code."""
@@ -108,6 +107,14 @@ async def test_a_refused_starttls_is_a_fact(smtpd: Smtpd, reply: Reply, code: in
 
     assert isinstance(seen, PeerFacts)
     assert (seen.ended, seen.stop, seen.starttls_code) == (Stage.STARTTLS, "reply", code)
+
+
+async def test_a_421_that_closes_is_told_apart(smtpd: Smtpd):
+    """Postfix goes on in plaintext at level may only where the peer stays."""
+    seen = await probed(smtpd.peer(script=script("STARTTLS", CLOSING_421)), limits=IMPATIENT)
+
+    assert isinstance(seen, PeerFacts)
+    assert (seen.ended, seen.stop, seen.starttls_code) == (Stage.STARTTLS, "closed", 421)
 
 
 async def test_a_5xx_greeting_is_a_fact(smtpd: Smtpd):
