@@ -51,11 +51,11 @@ def refusal(*words: str, **environment: str) -> tuple[int, str]:
 class Portal:
     """A portal in *directory* that answers; close() ends it whatever happened."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *words: str) -> None:
         self.directory = directory
         self.port = free_port()
         self.lines: list[str] = []
-        self.process = up("--data-dir", str(directory), "--port", str(self.port))
+        self.process = up("--data-dir", str(directory), "--port", str(self.port), *words)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.await_line("the portal is at")
