@@ -13,6 +13,7 @@ from partners.actions import audit
 from partners.actions.access import demand_approver
 from partners.core.errors import SettingsRefused
 from partners.core.levels import SecurityLevel
+from partners.core.lifetime import TIME_UNITS, seconds_of
 from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
 from partners.models import RelayGroup, User
 
@@ -119,7 +120,7 @@ def _value(name: str, text: str, default: object) -> Any:
     if isinstance(default, SecurityLevel):
         return SecurityLevel(text.lower())
     if isinstance(default, int):
-        return int(text)
+        return seconds_of(text, TIME_UNITS[name]) if name in TIME_UNITS else int(text)
     if isinstance(default, frozenset):
         words = frozenset(_LIST.split(text.lower())) - {""}
         return frozenset({"ipv4", "ipv6"}) if words == {"all"} else words

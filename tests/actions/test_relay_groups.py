@@ -62,3 +62,19 @@ def test_a_small_company_has_one_group_without_asking() -> None:
     """It is made once."""
     assert ensure_group(now=NOON) == ensure_group(now=NOON)
     assert RelayGroup.objects.count() == 1
+
+
+def test_times_are_read_as_postconf_prints_them() -> None:
+    """Of a bare number, each parameter has its own unit."""
+    printed = {"maximal_queue_lifetime": "5d", "minimal_backoff_time": "300s"}
+    bare = {"maximal_queue_lifetime": "5", "minimal_backoff_time": "300"}
+
+    for main_cf in (printed, bare):
+        relay = settings_of(RelayGroup(name="main", main_cf=main_cf))
+        assert (relay.maximal_queue_lifetime, relay.minimal_backoff_time) == (432_000, 300)
+
+
+def test_a_time_that_postfix_refuses_is_refused() -> None:
+    """The parameter is named."""
+    with pytest.raises(SettingsRefused, match="maximal_queue_lifetime"):
+        settings_of(RelayGroup(name="main", main_cf={"maximal_queue_lifetime": "5 days"}))
