@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from partners.actions import partners as acts
 from partners.actions.leases import ask_now
+from partners.actions.proposing import proposals
 from partners.actions.whatif import what_if
 from partners.core.errors import ActionRefused, RefusedInput
 from partners.reports.partners import channel_page, partner_list
@@ -97,6 +98,8 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, _("Saved as a draft. It reaches the relays with the next release."))
             return redirect("partner-detail", pk=pk)
     fields = {**start, "nexthops": start["nexthops"].split()}
-    preview = what_if(fields, channel, now=timezone.now()) if request.method == "GET" else None
-    context = {"form": form, "page": page, "version": version, "preview": preview}
+    context = {"form": form, "page": page, "version": version}
+    if request.method == "GET":
+        now = timezone.now()
+        context |= {"preview": what_if(fields, channel, now=now), "proposals": proposals(channel, now=now)}
     return render(request, "partners/entry_form.html", context, status=422 if form.errors else 200)

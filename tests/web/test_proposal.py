@@ -1,0 +1,137 @@
+"""After a look: which entry fits, best first, each with what Postfix would do."""
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django.fixtures import DjangoAssertNumQueries
+
+from partners.actions.leases import claim_addresses
+from partners.actions.probing import record_peers
+from partners.actions.proposing import Proposal, proposals
+from partners.actions.relay_groups import ensure_group
+from partners.core.certificates import pkey_fingerprint
+from partners.core.observation import PeerFacts, TlsFacts
+from partners.models import Change, Channel, Partner, RelayGroup
+from tests.actions.people import NOON, channel, editor
+from tests.actions.watched import measured
+from tests.kit.ca import Certificate, root_ca, self_signed
+from tests.web.test_partner_probe import look_up, probe
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk() -> Client:
+    ensure_group(now=NOON)
+    client = Client()
+    client.force_login(editor())
+    return client
+
+
+@pytest.fixture
+def row() -> Channel:
+    return channel(Partner.objects.create(name="Fjordbank"), "example.com", by=editor("ed"), level="encrypt")
+
+
+def show(desk: Client, row: Channel, *leaves: Certificate, chain: tuple[bytes, ...] = ()) -> None:
+    """Have one address seen per leaf."""
+    probe(desk, row)
+    look_up(*(f"192.0.2.{number}" for number, _leaf in enumerate(leaves, start=1)))
+    now = timezone.now()
+    for leaf in leaves:
+        (claim,) = claim_addresses(1, now=now)
+        result = measured(claim, leaf, at=now)
+        assert isinstance(result.facts, PeerFacts)
+        tls = TlsFacts("TLSv1.3", "TLS_AES_256_GCM_SHA384", (leaf.der, *chain))
+        record_peers([replace(result, facts=replace(result.facts, tls=tls))], now=now)
+
+
+def by_level(row: Channel) -> dict[str, Proposal]:
+    return {one.level: one for one in proposals(row, now=timezone.now())}
+
+
+def test_nothing_before_the_first_look(desk: Client, row: Channel) -> None:
+    """What was not seen is not proposed."""
+    assert proposals(row, now=timezone.now()) == ()
+    assert b"proposals-title" not in desk.get(reverse("channel-edit", args=[row.pk])).content
+
+
+def test_self_signed_is_pinned(desk: Client, row: Channel) -> None:
+    """Nobody vouches for the certificate: its key is proposed; secure would defer, with Postfix's words."""
+    leaf = self_signed("mx.example.com")
+    show(desk, row, leaf)
+
+    found = by_level(row)
+
+    assert found["fingerprint"].recommended
+    assert found["fingerprint"].match == pkey_fingerprint(leaf.der, "sha256")
+    assert found["encrypt"].possible
+    assert not found["secure"].possible
+    assert "not verified" in found["secure"].hosts[0].text
+    assert "dane-only" not in found
+
+
+def test_trusted_names_are_literal(desk: Client, row: Channel) -> None:
+    """A chain that the relays trust, with the MX host's name: secure, and the name literally."""
+    authority = root_ca()
+    RelayGroup.objects.update(ca_pem=authority.pem)
+    show(desk, row, authority.leaf("mx.example.com"))
+
+    best = next(one for one in proposals(row, now=timezone.now()) if one.recommended)
+
+    assert (best.level, best.match, best.agreed) == ("secure", "mx.example.com", "ca-and-name")
+    assert best.lines == ("example.com\tsecure match=mx.example.com",)
+    assert (best.hosts[0].delivered, best.hosts[0].total, best.hosts[0].tls_status) == (1, 1, "Verified")
+
+
+def test_every_key_seen_is_in_it(desk: Client, row: Channel) -> None:
+    """Two addresses with two keys: the pin names both, and both deliver."""
+    show(desk, row, self_signed("mx.example.com"), self_signed("mx.example.com"))
+
+    found = by_level(row)["fingerprint"]
+
+    assert len(found.match.splitlines()) == 2
+    assert (found.hosts[0].delivered, found.hosts[0].total) == (2, 2)
+
+
+def test_oldest_group_decides(desk: Client, row: Channel) -> None:
+    """What one relay group would not deliver is not recommended: secure is trusted there by nobody."""
+    authority = root_ca()
+    RelayGroup.objects.update(ca_pem=authority.pem)
+    RelayGroup.objects.create(name="second")
+    show(desk, row, authority.leaf("mx.example.com"))
+
+    found = by_level(row)
+
+    assert not found["secure"].possible
+    assert found["fingerprint"].recommended
+
+
+def test_card_fills_the_form_and_saves_nothing(desk: Client, row: Channel) -> None:
+    """The link of a card leads to the same page with its fields filled in; only the button saves."""
+    show(desk, row, self_signed("mx.example.com"))
+    page = desk.get(reverse("channel-edit", args=[row.pk])).content.decode()
+    link = unescape(re.findall(r'href="(\?level=fingerprint[^"]*)#fields"', page)[0])
+
+    filled = desk.get(reverse("channel-edit", args=[row.pk]) + link).content.decode()
+
+    assert "Recommended for them" in page
+    assert '<option value="fingerprint" selected>' in filled
+    assert "192.0.2.1</code> deliver, Verified" in filled
+    assert Change.objects.count() == 1
+
+
+def test_costs_the_same_for_many(
+    desk: Client, row: Channel, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    """The queries do not grow with the addresses."""
+    leaf = self_signed("mx.example.com")
+    show(desk, row, *[leaf] * 12)
+
+    with django_assert_max_num_queries(40):
+        assert len(by_level(row)) == 3
