@@ -29,6 +29,7 @@ from partners.models import (
     Channel,
     ComplianceInterval,
     DnsSighting,
+    Endpoint,
     Head,
     Nexthop,
     Pin,
@@ -38,6 +39,7 @@ from partners.models import (
 
 __all__ = ["JUDGED_MAX_AGE", "judge_due", "judge_nexthops", "map_on_relays", "profiles_asked"]
 
+_ATTEMPTS = 3
 JUDGED_MAX_AGE = timedelta(minutes=10)  # a certificate ends without a new fact; a worker may die before it judged
 
 log = structlog.get_logger(__name__)
@@ -109,24 +111,38 @@ def profiles_asked(nexthop: str, facts: NexthopFacts) -> Iterator[PeerKey]:
 
 
 def _judge_channel(channel: Channel, maps: Sequence[_InForce], *, now: datetime) -> Move | None:
-    """Judge each key of *channel* on each relay group, write the verdicts and the state."""
+    """Judge each key of *channel* on each relay group, write the verdicts and the state.
+
+    Judged is before the transaction; where newer facts came in meanwhile, they are judged instead.
+    """
     nexthops = [row for row in channel.nexthops.all() if not row.key.startswith(".")]
-    facts = {row.pk: stored_facts(row) for row in nexthops}
-    verdicts = [(row, one, one.verdict(row.key, facts[row.pk], now=now)) for row in nexthops for one in maps]
-    released = [verdict for _row, _one, verdict in verdicts if verdict.key is not None]
-    with transaction.atomic():
-        Channel.objects.select_for_update().get(pk=channel.pk)
-        if VerdictRow.objects.filter(nexthop__channel=channel, judged_at__gt=now).exists():
-            return None  # somebody judged newer facts meanwhile
-        for row, one, verdict in verdicts:
-            if facts[row.pk].dns is not None:
-                _write_verdict(row, one.map.group, verdict, now=now)
-        _note_pins(channel, list(facts.values()), now=now)
-        move = _write_state(channel, released, now=now)
-    if move is not None:
-        before = move.before.value if move.before else ""
-        log.info("compliance.moved", channel=channel.pk, before=before, after=move.after.value, cause=move.cause)
-    return move
+    for _ in range(_ATTEMPTS):
+        stamp = _stamp(channel)
+        facts = {row.pk: stored_facts(row) for row in nexthops}
+        verdicts = [(row, one, one.verdict(row.key, facts[row.pk], now=now)) for row in nexthops for one in maps]
+        with transaction.atomic():
+            Channel.objects.select_for_update().get(pk=channel.pk)
+            if _stamp(channel) != stamp:
+                continue
+            for row, one, verdict in verdicts:
+                if facts[row.pk].dns is not None:
+                    _write_verdict(row, one.map.group, verdict, now=now)
+            _note_pins(channel, list(facts.values()), now=now)
+            released = [verdict for _row, _one, verdict in verdicts if verdict.key is not None]
+            move = _write_state(channel, released, now=now)
+        if move is not None:
+            before = move.before.value if move.before else ""
+            log.info("compliance.moved", channel=channel.pk, before=before, after=move.after.value, cause=move.cause)
+        return move
+    log.warning("compliance.busy", channel=channel.pk)  # judge_due comes by
+    return None
+
+
+def _stamp(channel: Channel) -> tuple[tuple[object, ...], ...]:
+    """Return what moves whenever a new fact about *channel* was recorded."""
+    dns = DnsSighting.objects.filter(nexthop__channel=channel, current=True).order_by("pk")
+    peers = Endpoint.objects.filter(nexthops__channel=channel).distinct().order_by("pk")
+    return (*dns.values_list("pk", "last_seen"), *peers.values_list("pk", "tried_at"))
 
 
 def _write_verdict(nexthop: Nexthop, group: RelayGroup, verdict: Verdict, *, now: datetime) -> None:
@@ -170,6 +186,7 @@ def _write_state(channel: Channel, verdicts: Sequence[Verdict], *, now: datetime
         ComplianceInterval.objects.filter(channel=channel, valid_to__isnull=True).update(valid_to=now)
         return None
     current = _compliance(row) if row else None
+    now = max(now, row.valid_from) if row else now  # of two who judge at once, the later clock may come first
     after, move = assess(Protection(channel.agreed), verdicts, current, now)
     fields = {
         "cause": after.cause[:300],

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from partners.actions import judging
 from partners.actions.judging import JUDGED_MAX_AGE, judge_due, map_on_relays
 from partners.actions.leases import claim_addresses
 from partners.actions.probing import record_peers
@@ -74,6 +75,24 @@ class TestState:
         row = ComplianceInterval.objects.get(valid_to=None)
         assert (row.state, row.unknown_since, row.known_at) == ("compliant", later, NOON)
         assert VerdictRow.objects.get().delivery == "unknown"
+
+    def test_facts_that_come_in_meanwhile(self, nexthop, monkeypatch):
+        """What is recorded while somebody judges older facts is what counts in the end."""
+        see(LEAF)
+        later, real, turns = NOON + 2 * HOUR, judging.stored_facts, []
+
+        def slow(row):
+            facts = real(row)
+            if not turns:
+                turns.append(row)
+                see(OTHER, at=later)
+            return facts
+
+        monkeypatch.setattr(judging, "stored_facts", slow)
+        judging.judge_nexthops([nexthop.pk], now=later)
+
+        assert states()[-1] == "violated"
+        assert states().count("violated") == 1
 
     def test_weaker(self):
         """Mail that flows below what was agreed is weaker, not compliant."""
