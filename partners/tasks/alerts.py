@@ -4,8 +4,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from partners.actions.judging import judge_due
+from partners.actions.partners import end_relaxations
 
-__all__ = ["judge_stale"]
+__all__ = ["end_lowered", "judge_stale"]
 
 NEXTHOPS_MAX = 500  # a tick; the next one goes on
 
@@ -14,3 +15,9 @@ NEXTHOPS_MAX = 500  # a tick; the next one goes on
 def judge_stale() -> None:
     """Judge what was not judged since the last release, or lately (queue control)."""
     judge_due(NEXTHOPS_MAX, now=timezone.now())
+
+
+@shared_task(name="partners.tasks.alerts.end_lowered")  # type: ignore[untyped-decorator]  # celery has no types
+def end_lowered() -> None:
+    """Write the changes that bring back what was lowered until now (queue control)."""
+    end_relaxations(now=timezone.now())
