@@ -4,8 +4,9 @@ Standard library only. The order of a start: data directory and its lock, the po
 (schema, static files, the first person's link), then web and workers. Everything that is kept lives in the data
 directory; the broker keeps nothing, for work is a row.
 
---demo: the command demo_world brings a small world. `demo_world --settings` prints NAME=VALUE lines that all children
-get as environment (networks, ports and resolver of that world); `demo_world` itself then runs as a child beside them.
+--demo: the command demo_world brings a small world. `demo_world settings` prints NAME=VALUE lines that all children get
+as environment (networks, ports and resolver of that world); `demo_world serve` runs as a child, and `demo_world fill`
+writes its rows before a worker starts: where it refuses a directory with real partners, nothing has looked at them.
 """
 
 import argparse
@@ -34,6 +35,7 @@ FIRST_LINK_MARK = "first-link "  # partners.management.commands.prepare writes i
 SOCKET_PATH_LIMIT = 107  # unix(7): sun_path holds 108 bytes with the closing zero
 BROKER_START_SECONDS = 10.0
 WEB_START_SECONDS = 60.0
+DEMO_START_SECONDS = 30.0
 BROKER_MEMORY = "64mb"
 WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)  # more would wait for each other
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -178,6 +180,8 @@ def _supervise(plan: Plan) -> int:
             children.start("broker", _broker_command(plan.broker), environment, is_quiet=True)
             _await(children, plan.broker, BROKER_START_SECONDS, stops, "the broker")
         link = _prepare(children, plan, environment)
+        if plan.demo and not stops:
+            _bring_demo(children, environment, stops)
         if not stops:
             _start_all(children, plan, environment, stops)
         _greet(log, plan, link, stops)
@@ -240,14 +244,15 @@ def _bundled_broker() -> str:
 def _prepare(children: Children, plan: Plan, environment: dict[str, str]) -> str:
     """Bring schema and static files up to date; return the first person's link, if one was made."""
     if plan.demo:
-        code, said = children.run([*MANAGE, "demo_world", "--settings"], environment)
+        code, said = children.run([*MANAGE, "demo_world", "settings"], environment)
         if code:
             raise GaveUpError(f"the demo world could not be made: {said.strip()}")
         for line in said.splitlines():
             name, equals, value = line.partition("=")
             if equals and name.startswith("TLSPORTAL_"):
                 environment[name] = value
-    code, said = children.run([*MANAGE, "prepare", "--first-account", plan.first_account], environment)
+    first = [] if plan.demo else ["--first-account", plan.first_account]  # the demo brings its own people
+    code, said = children.run([*MANAGE, "prepare", *first], environment)
     if code:
         children.log.write("prepare", said)
         raise GaveUpError("database or static files could not be prepared; the lines above say why")
@@ -258,6 +263,21 @@ def _prepare(children: Children, plan: Plan, environment: dict[str, str]) -> str
         else:
             children.log.write("up", line)
     return link
+
+
+def _bring_demo(children: Children, environment: dict[str, str], stops: list[int]) -> None:
+    """Start the demo's DNS and mail servers, and write its rows."""
+    children.start("demo", [*MANAGE, "demo_world", "serve"], environment)
+    address, _colon, port = environment["TLSPORTAL_RESOLVER"].rpartition(":")
+    _await(children, (address, int(port)), DEMO_START_SECONDS, stops, "the demo's DNS")
+    if stops:
+        return
+    quiet = {**environment, "TLSPORTAL_LOG_LEVEL": "WARNING"}  # the logins are not to be lost among other lines
+    code, said = children.run([*MANAGE, "demo_world", "fill"], quiet)
+    for line in said.splitlines():
+        children.log.write("demo", line)
+    if code:
+        raise GaveUpError("the demo could not be filled; the lines above say why")
 
 
 def _start_all(children: Children, plan: Plan, environment: dict[str, str], stops: list[int]) -> None:
@@ -280,8 +300,6 @@ def _start_all(children: Children, plan: Plan, environment: dict[str, str], stop
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     children.start("probe", [*worker, "-Q", "probe", "-n", "probe@%h", "-c", "1"], environment)
     children.start("control", [*worker, "-Q", "control", "-n", "control@%h", "-c", "2", "--beat"], environment)
-    if plan.demo:
-        children.start("demo", [*MANAGE, "demo_world"], environment)
     _await(children, (plan.bind, plan.port), WEB_START_SECONDS, stops, "the web server")
 
 
