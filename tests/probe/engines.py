@@ -16,12 +16,12 @@ from tests.kit.smtpd import Peer
 
 SECOND = timedelta(seconds=1)
 IMPATIENT = Limits(
-    connect=0.4 * SECOND,
-    greeting=0.4 * SECOND,
-    reply=0.4 * SECOND,
-    handshake=0.4 * SECOND,
+    connect=1.0 * SECOND,
+    greeting=1.0 * SECOND,
+    reply=1.0 * SECOND,
+    handshake=1.0 * SECOND,
     quit=0.2 * SECOND,
-    session=2 * SECOND,
+    session=5 * SECOND,
     reply_bytes=8192,
     reply_lines=50,
     session_bytes=131_072,

@@ -83,6 +83,19 @@ def test_without_a_policy_the_strongest_that_works_is_found(capsys, dns: DnsServ
     assert [one["status"] for one in answer["tried"]] == ["deferred", "deferred", "sent", "sent", "sent"]
 
 
+@pytest.mark.parametrize("script", [None, Script(starttls_offered=False)])
+def test_no_line_is_proposed_that_asks_for_less(capsys, dns: DnsServer, smtpd: Smtpd, lab: Lab, script: Script | None):
+    """A peer that is down, or without STARTTLS, is no reason to propose plaintext."""
+    address = mail_domain(dns, lab)
+    if script:
+        smtpd.peer(address, script=script)
+
+    answer = predicted(capsys, "example.com")
+
+    assert (answer["line"], answer["level"]) == (None, "secure")
+    assert "--policy" in answer["refused"]
+
+
 def test_a_peer_that_is_down_is_unknown(capsys, dns: DnsServer, lab: Lab):
     """Not measured is no verdict."""
     mail_domain(dns, lab)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ class Command(BaseCommand):
             wanted = _with_pins(wanted, peers)
         now = datetime.now(UTC)
         predictions = [_prediction(nexthop, policy, facts, peers, relay=relay, now=now) for policy in wanted]
-        chosen = next((one for one in predictions if one.line and one.verdict.all_deliver), predictions[-1])
+        chosen = predictions[0] if options["policy"] is not None else _proposal(predictions)
         if options["json"]:
             self.stdout.write(json.dumps(_as_json(chosen, predictions, facts, peers), indent=2, ensure_ascii=True))
         else:
@@ -162,6 +162,18 @@ def _prediction(
     return Prediction(policy, line, refused, verdict)
 
 
+def _proposal(predictions: list[Prediction]) -> Prediction:
+    """Return the strongest that delivers under TLS at every address; else the strongest at all, without a line.
+
+    A weaker entry is never proposed because the peer is down, and plaintext is never proposed.
+    """
+    for one in predictions:
+        if one.line and one.verdict.level.requires_tls and one.verdict.all_deliver:
+            return one
+    why = _("no entry that asks for TLS is known to deliver at every address; give --policy to judge one of your own")
+    return replace(predictions[0], line="", refused=why)
+
+
 def _as_json(chosen: Prediction, predictions: list[Prediction], facts: NexthopFacts, peers: Peers) -> dict[str, Any]:
     """Return what programs read; the words are those of Postfix's log."""
     verdict = chosen.verdict
@@ -236,8 +248,9 @@ def _lookup_lines(facts: NexthopFacts) -> list[str]:
 
 def _host_lines(row: HostOutcome, nexthop: str) -> list[str]:
     where = f"{row.mx_host}[{row.address}]:{row.port}" if row.address else row.mx_host
-    words = STATUS[row.delivery] if row.dsn == "" else f"{STATUS[row.delivery]} {row.dsn}"
-    lines = [f"{row.preference:5} {where}: {words}, TLS {_tls(row.tls_status) or _('none')}"]
+    words = f"{STATUS[row.delivery]} {row.dsn}".rstrip()
+    tls = "" if row.delivery is Delivery.UNKNOWN else f", TLS {_tls(row.tls_status) or _('none')}"
+    lines = [f"{row.preference:5} {where}: {words}{tls}"]
     if row.text:
         lines.append(f"        {row.text}")
     for reason in map(Reason, row.reasons):
