@@ -4,6 +4,7 @@ Judged is against the entry active on the relays: what they last reported, until
 never judged here; the guard does that.
 """
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,14 +12,15 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from partners.actions.maps import GroupMap, active_map
+from partners.actions.maps import GroupMap
 from partners.actions.relay_groups import settings_of
 from partners.actions.stored import Stored, stored_facts
 from partners.core.certificates import cert_fingerprint, pkey_fingerprint
 from partners.core.compliance import Compliance, Move, State, assess
-from partners.core.errors import CertificateRefused
+from partners.core.errors import CertificateRefused, MapRefused
+from partners.core.grammar import ParsedPolicy
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.observation import NexthopFacts, NotMeasuredCause, PeerFacts
 from partners.core.outcome import JudgedPolicy
@@ -40,6 +42,7 @@ from partners.models import (
 __all__ = ["JUDGED_MAX_AGE", "judge_due", "judge_nexthops", "map_on_relays", "profiles_asked"]
 
 _ATTEMPTS = 3
+_READ_MAX = 32
 JUDGED_MAX_AGE = timedelta(minutes=10)  # a certificate ends without a new fact; a worker may die before it judged
 
 log = structlog.get_logger(__name__)
@@ -70,11 +73,14 @@ class _InForce:
         return judge(policy, stored.dns, peers, self.relay, now, key=key)
 
 
+_read: dict[tuple[str, str], _InForce] = {}  # by the bytes of the map and the row of the group: never stale
+
+
 def judge_nexthops(pks: Collection[int], *, now: datetime) -> list[Move]:
     """Judge the channels of the nexthops *pks* and return how their states moved."""
     if not pks:
         return []
-    maps = [_InForce(one, settings_of(one.group, one.tafiles)) for one in map(map_on_relays, RelayGroup.objects.all())]
+    maps = _maps_in_force()
     channels = Channel.objects.filter(nexthops__in=pks).distinct().prefetch_related("nexthops")
     return [move for channel in channels if (move := _judge_channel(channel, maps, now=now)) is not None]
 
@@ -95,19 +101,62 @@ def judge_due(limit: int, *, now: datetime) -> int:
 
 def map_on_relays(group: RelayGroup) -> GroupMap:
     """Return the map that is active on the relays of *group*: the oldest one they report, else the published one."""
+    artefact = _artefact_on_relays(group).first()
+    if artefact is None:
+        return GroupMap(group, "")
+    one = GroupMap(group, artefact.text, dict(artefact.tafiles))
+    if one.sha256 != artefact.sha256:
+        raise MapRefused(
+            f"relay group {group.name}", f"the map of release {artefact.release_id} is not what was released"
+        )
+    return one
+
+
+def profiles_asked(nexthop: Nexthop, facts: NexthopFacts) -> Iterator[PeerKey]:
+    """Yield the sessions that judging *nexthop* needs: under the maps in force, and under the channel's draft."""
+    channel = nexthop.channel
+    draft = ParsedPolicy(
+        SecurityLevel(channel.level),
+        protocols=channel.protocols or None,
+        ciphers=channel.ciphers or None,
+        exclude=channel.exclude or None,
+        servername=channel.servername or None,
+    )
+    for in_force in _maps_in_force():
+        yield from profiles_needed(in_force.policy(nexthop.key)[1], facts, in_force.relay)
+        yield from profiles_needed(draft, facts, in_force.relay)
+
+
+def _maps_in_force() -> list[_InForce]:
+    """Return the map in force of each relay group; thousands of lines are read once a process, not once a result."""
+    maps = []
+    for group in RelayGroup.objects.all():
+        row = {field.attname: getattr(group, field.attname) for field in group._meta.concrete_fields}  # noqa: SLF001  Django's documented model API
+        key = _sha256_on_relays(group), json.dumps(row, sort_keys=True)
+        in_force = _read.get(key)
+        if in_force is None:
+            one = map_on_relays(group)
+            in_force = _InForce(one, settings_of(one.group, one.tafiles))
+            if one.sha256 == key[0]:  # else a release came in between
+                if len(_read) >= _READ_MAX:
+                    _read.clear()
+                _read[key] = in_force
+        maps.append(in_force)
+    return maps
+
+
+def _sha256_on_relays(group: RelayGroup) -> str:
+    """Return the hash of what map_on_relays() returns, "" before the first release, without reading the text."""
+    artefact = _artefact_on_relays(group)
+    return artefact.values_list("sha256", flat=True).first() or ""
+
+
+def _artefact_on_relays(group: RelayGroup) -> "QuerySet[Artefact]":
+    """Return the artefact in force on *group*: of the oldest release that its relays report, else the published one."""
+    of_group = Artefact.objects.filter(group=group)
     reported = [number for number in group.relays.values_list("active_release", flat=True) if number is not None]
-    if reported:
-        artefact = Artefact.objects.filter(group=group, release__number=min(reported)).first()
-        if artefact is not None:
-            return GroupMap(group, artefact.text, dict(artefact.tafiles))
-    return active_map(group)
-
-
-def profiles_asked(nexthop: str, facts: NexthopFacts) -> Iterator[PeerKey]:
-    """Yield the sessions that the maps in force need to be judged for *nexthop*."""
-    for one in map(map_on_relays, RelayGroup.objects.all()):
-        in_force = _InForce(one, settings_of(one.group, one.tafiles))
-        yield from profiles_needed(in_force.policy(nexthop)[1], facts, in_force.relay)
+    oldest = of_group.filter(release__number=min(reported, default=0))
+    return oldest if oldest.exists() else of_group.filter(release__in=Head.objects.filter(pk=1).values("release"))
 
 
 def _judge_channel(channel: Channel, maps: Sequence[_InForce], *, now: datetime) -> Move | None:

@@ -56,7 +56,8 @@ def record_dns(claim: NexthopClaim, facts: NexthopFacts, *, now: datetime) -> bo
     Where a lookup failed, the endpoints known before stay: a resolver in trouble moves nobody's mail.
     """
     key, raw = facts_key(facts), facts_to_json(facts)
-    wanted = set(_wanted(claim.key, facts))
+    nexthop = Nexthop.objects.select_related("channel").filter(pk=claim.pk).first()
+    wanted = set(_wanted(nexthop, facts)) if nexthop else set()
     failed = _is_failed(facts)
     due = (
         next_try(now, failing_since=_failing_since(claim.pk, facts, now), jitter=_dice.random())
@@ -167,14 +168,14 @@ def _note_dns(nexthop: int, seen: Observation, at: datetime) -> None:
     DnsSighting.objects.create(nexthop_id=nexthop, observation=seen, first_seen=at, last_seen=at)
 
 
-def _wanted(key: str, facts: NexthopFacts) -> Iterator[tuple[str, int, TlsProfile]]:
+def _wanted(nexthop: Nexthop, facts: NexthopFacts) -> Iterator[tuple[str, int, TlsProfile]]:
     """Yield address, port and profile of each session that judging this nexthop needs; a bounded number."""
     named = list(dict.fromkeys(address for host in facts.hosts for address in host.addresses))
     if len(named) > _ADDRESSES_MAX:
-        log.warning("probe.too-many-addresses", nexthop=key, count=len(named), kept=_ADDRESSES_MAX)
+        log.warning("probe.too-many-addresses", nexthop=nexthop.key, count=len(named), kept=_ADDRESSES_MAX)
     usable = named[:_ADDRESSES_MAX]
-    yield from ((address, nexthop_port(key), PERMISSIVE) for address in usable)
-    for address, port, profile in profiles_asked(key, facts):
+    yield from ((address, nexthop_port(nexthop.key), PERMISSIVE) for address in usable)
+    for address, port, profile in profiles_asked(nexthop, facts):
         # A permissive handshake stands for one that restricts nothing (verdict.py): it is not made twice.
         if address in usable and replace(profile, strict=False, anonymous=False) != PERMISSIVE:
             yield address, port, profile

@@ -15,7 +15,7 @@ from partners.core.observation import LookupStatus, NotMeasuredCause
 from partners.core.schedule import CRASHES_MAX
 from partners.models import Address, AuditEntry, Certificate, DnsSighting, Endpoint, Nexthop, Observation, Sighting
 from tests.actions.people import editor, member
-from tests.actions.watched import NOON, ask_dns, dns_facts, measured, not_measured, see, watched
+from tests.actions.watched import NOON, ask_dns, dns_facts, measured, not_measured, publish, see, watched
 from tests.kit.ca import self_signed
 
 pytestmark = pytest.mark.django_db
@@ -152,6 +152,18 @@ class TestDns:
         ask_dns(row)
 
         assert row.endpoints.get().port == 587
+
+    @pytest.mark.parametrize("where", ["map in force", "draft"])
+    def test_profile_of_the_entry(self, where):
+        """An entry that changes the client's side, released or drafted, gets a session of its own at each address."""
+        eda = editor()
+        row = watched(by=eda, level="secure", **({"servername": "hostname"} if where == "draft" else {}))
+        value = "secure" if where == "draft" else "secure servername=hostname"
+        publish(f"example.com\t{value}\n", by=eda)
+        ask_dns(row)
+
+        assert sorted(one.profile["servername"] for one in row.endpoints.all()) == ["", "mx.example.com"]
+        assert len(claim_addresses(9, now=NOON)[0].targets) == 2
 
     def test_shared_address(self):
         """Two nexthops with one MX host share its endpoint: one handshake a cycle."""
