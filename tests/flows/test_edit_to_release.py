@@ -62,9 +62,7 @@ def old() -> Certificate:
 
 
 @pytest.fixture
-def world(
-    lab: Lab, dns: DnsServer, smtpd: Smtpd, postfix: Relays, old: Certificate, tmp_path: Path
-) -> World:
+def world(lab: Lab, dns: DnsServer, smtpd: Smtpd, postfix: Relays, old: Certificate, tmp_path: Path) -> World:
     peer = smtpd.peer(lab.address(), leaf=old)
     dns.zone(KEY).add("@ MX 10 mx", f"mx A {peer.address}")
     return World(postfix(policy=""), peer, tmp_path)
