@@ -244,6 +244,8 @@ def _alert_once(listener: socket.socket, context: ssl.SSLContext) -> None:
         connection.sendall(words)
         if words != b"220 go\r\n":
             connection.recv(1024)
-    with contextlib.suppress(ssl.SSLError), context.wrap_socket(connection, server_side=True) as tls:
-        tls.recv(1024)
-    connection.close()
+    with context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as tls:
+        with contextlib.suppress(ssl.SSLError):
+            tls.do_handshake()
+        while socket.socket.recv(tls, 1024):
+            pass  # closing with unread bytes would reset the connection, and the alert be lost with it
