@@ -104,7 +104,7 @@ def test_refusal_is_quoted(desk: Client, field: str, text: str, told: str) -> No
     page = posted(desk, {**ENTRY, field: text})
 
     assert told in page
-    assert "<pre" not in page
+    assert "mapline" not in page
     assert "<script>" not in page
 
 

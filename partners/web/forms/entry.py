@@ -30,7 +30,9 @@ class EntryForm(forms.Form):
         label="match",
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=gettext_lazy("One name a line; for verify and secure. Pins are announced on the partner's page."),
+        help_text=gettext_lazy(
+            "One a line: names for verify and secure, digests for fingerprint. Announced pins are kept apart."
+        ),
     )
     agreed = forms.ChoiceField(label=gettext_lazy("Agreed protection"), choices=_AGREED, initial="ca-and-name")
     basis = forms.CharField(label=gettext_lazy("Basis of the agreement"), max_length=300, required=False)

@@ -36,7 +36,7 @@ def panel(request: HttpRequest, pk: int) -> HttpResponse:
     channel = _channel(request, pk)
     look = look_state(channel, now=timezone.now())
     polled = request.headers.get("HX-Request") == "true"
-    answer = render(request, "partners/_look.html", {"look": look, "channel": channel})
+    answer = render(request, "partners/_look.html", {"look": look, "channel": channel, "polled": polled})
     answer.status_code = _STOP_POLLING if polled and not look.running else 200
     return answer
 
