@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ _PRIVATE_QUEUES = [
     "trace",
 ]
 _CHROOT_FILES = ["localtime", "services", "resolv.conf", "hosts", "host.conf", "nsswitch.conf"]  # configure-instance.sh
+_FIRST_NUMBER = re.compile(rb"[0-9]+")
 
 DEFAULTS: Mapping[str, str] = {
     "compatibility_level": "3.6",
@@ -143,13 +145,13 @@ def settle(path: Path, text: str) -> None:
 def back_date(queue_file: Path, seconds: int) -> None:
     """Let the message in *queue_file* have arrived *seconds* earlier.
 
-    Its arrival is the first record of type T, "SECONDS MICROSECONDS" (src/global/rec_type.h); the new time has as many
-    digits, so nothing moves.
+    Its arrival is the record T before the contents, "SECONDS MICROSECONDS"; its making, by which qmgr(8) tells when to
+    give up, the record A "create_time=SECONDS" (src/global/rec_type.h). New times have as many digits: nothing moves.
     """
     octets = bytearray(queue_file.read_bytes())
-    at = 0
-    while at < len(octets):
-        kind, at = octets[at : at + 1], at + 1
+    at, kind, found = 0, b"", 0
+    while at < len(octets) and kind != b"M":
+        kind, at = bytes(octets[at : at + 1]), at + 1
         size = shift = 0
         while True:
             octet, at = octets[at], at + 1
@@ -157,13 +159,14 @@ def back_date(queue_file: Path, seconds: int) -> None:
             shift += 7
             if not octet & 0x80:
                 break
-        if kind == b"T":
-            arrived, _, rest = octets[at : at + size].partition(b" ")
-            octets[at : at + size] = str(int(arrived) - seconds).encode() + (b" " + rest if rest else b"")
-            times = queue_file.stat()
-            with queue_file.open("r+b") as file:
-                file.write(octets)
-            os.utime(queue_file, ns=(times.st_atime_ns, times.st_mtime_ns))
-            return
+        record = bytes(octets[at : at + size])
+        if kind == b"T" or record.startswith(b"create_time="):
+            octets[at : at + size] = _FIRST_NUMBER.sub(lambda old: str(int(old[0]) - seconds).encode(), record, count=1)
+            found += 1
         at += size
-    raise ValueError(f"queue file {queue_file.name}: has no arrival time")
+    if found != 2:
+        raise ValueError(f"queue file {queue_file.name}: has {found} times instead of arrival and making")
+    times = queue_file.stat()
+    with queue_file.open("r+b") as file:
+        file.write(octets)
+    os.utime(queue_file, ns=(times.st_atime_ns, times.st_mtime_ns))
