@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from partners.actions.leases import PROBE_ASKED, nudge
 from partners.actions.maps import GroupMap, JudgedEntry, active_map
 from partners.actions.stored import Stored, stored_facts
 from partners.core.observation import NotMeasuredCause
@@ -69,13 +70,16 @@ def inspect(maps: Sequence[GroupMap], *, now: datetime) -> Report:
                 facts[key] = stored_facts(nexthops[key]) if key in nexthops else Stored()
             outcome = _outcome(key, active, candidate, facts[key], now=now)
             findings += [outcome] if outcome else []
-            if not facts[key].is_fresh(now, FACTS_MAX_AGE):
+            unknown = outcome is not None and outcome["after"]["delivery"] == Delivery.UNKNOWN.value
+            fresh = facts[key].is_fresh(now, FACTS_MAX_AGE)
+            if unknown or not fresh:  # fresh and unknown: a session that only the candidate needs was never had
                 asked.add(key)
-                if not outcome or outcome["after"]["delivery"] != Delivery.UNKNOWN.value:
-                    old.add(key)
+            if not unknown and not fresh:
+                old.add(key)
         findings += _unwitnessed(active, candidate, nexthops)
     if asked:
         Nexthop.objects.filter(key__in=asked).update(due_at=now, asked_by="guard")
+        nudge(PROBE_ASKED)
     return Report(tuple(sorted(findings, key=_order)), tuple(sorted(old)))
 
 

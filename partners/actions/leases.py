@@ -29,6 +29,7 @@ from partners.models import Nexthop as NexthopRow
 __all__ = [
     "ADDRESS_LEASE",
     "NEXTHOP_LEASE",
+    "PROBE_ASKED",
     "AddressClaim",
     "NexthopClaim",
     "Target",
