@@ -1,5 +1,6 @@
 """The zoo: peers that hang, drip, talk for ever or lie cost bounded time and memory, and are told for what they are."""
 
+import asyncio
 import contextlib
 import resource
 import socket
@@ -228,7 +229,7 @@ async def test_an_alert_after_a_finished_handshake_is_told(ca: Certificate):
         thread = threading.Thread(target=_alert_once, args=(listener, context))
         thread.start()
         seen = await engine_for(None, port=listener.getsockname()[1], limits=IMPATIENT).probe(Target("127.0.0.1", 25))
-        thread.join()
+        await asyncio.to_thread(thread.join)  # the loop has to run for its socket to close
 
     assert isinstance(seen, PeerFacts)
     assert seen.tls is not None
