@@ -8,6 +8,8 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.db.models import Case, CharField, F, IntegerField, Min, OuterRef, Q, QuerySet, Subquery, Value, When
 
+from partners.core.lifetime import first_bounce, queue_lifetime
+from partners.core.outcome import Delivery
 from partners.models import Channel, ComplianceInterval, Pin, Sighting, User, VerdictRow
 
 __all__ = ["HARM", "ChannelPage", "HostRow", "ListRow", "PartnerList", "channel_page", "own_channels", "partner_list"]
@@ -160,7 +162,7 @@ class HostRow:
 
 @dataclass(frozen=True, slots=True)
 class ChannelPage:
-    """All that a channel's page shows."""
+    """All that a channel's page shows. bounces_at: at the latest, of mail that waits; None where none has to wait."""
 
     channel: Channel
     keys: tuple[str, ...]
@@ -174,6 +176,7 @@ class ChannelPage:
     judged_at: datetime | None
     pins: tuple[Pin, ...]
     intervals: tuple[ComplianceInterval, ...]
+    bounces_at: datetime | None = None
 
 
 def channel_page(user: User, pk: int) -> ChannelPage | None:
@@ -184,7 +187,8 @@ def channel_page(user: User, pk: int) -> ChannelPage | None:
     keys = tuple(channel.nexthops.values_list("key", flat=True))
     intervals = tuple(channel.intervals.order_by("-valid_from")[:20])
     now = intervals[0] if intervals and intervals[0].valid_to is None else None
-    verdicts = list(VerdictRow.objects.filter(nexthop__channel=channel).order_by("nexthop__key", "group__name"))
+    rows = VerdictRow.objects.filter(nexthop__channel=channel).select_related("group")
+    verdicts = list(rows.order_by("nexthop__key", "group__name"))
     verdict = verdicts[0] if verdicts else None
     return ChannelPage(
         channel=channel,
@@ -199,6 +203,17 @@ def channel_page(user: User, pk: int) -> ChannelPage | None:
         judged_at=verdict.judged_at if verdict else None,
         pins=tuple(channel.pins.select_related("certificate", "proposed_by", "decided_by")),
         intervals=intervals,
+        bounces_at=_bounces_at(now, verdicts),
+    )
+
+
+def _bounces_at(now: ComplianceInterval | None, verdicts: list[VerdictRow]) -> datetime | None:
+    """Return by when mail that waits for the channel begins to bounce."""
+    groups = [row.group for row in verdicts if row.delivery == Delivery.DEFER.value]
+    if now is None or now.state != ComplianceInterval.State.VIOLATED or not groups:
+        return None
+    return first_bounce(
+        now.valid_from, [queue_lifetime(group.main_cf.get("maximal_queue_lifetime", "")) for group in groups]
     )
 
 

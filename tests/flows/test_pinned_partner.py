@@ -1,10 +1,14 @@
 """A partner with a pinned self-signed certificate, from the first look to the renewal that nobody announced."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import F
+from django.test import Client
+from django.urls import reverse
 
 from partners.actions.approvals import approve_pin
 from partners.actions.certificates import submit
@@ -17,10 +21,11 @@ from tests.kit.ca import self_signed
 from tests.kit.dns import DnsServer
 from tests.kit.lab import Lab
 from tests.kit.postfix import Postfix
-from tests.kit.smtpd import Peer, Smtpd
+from tests.kit.smtpd import Peer, Smtpd, wait_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.lab]
 
+DAY = 86_400
 OLD, NEW = self_signed("mx.acme.example"), self_signed("mx.acme.example")
 
 
@@ -45,6 +50,13 @@ def channel(world: World) -> Channel:
     return change.channel
 
 
+def page_of(client: Client, channel: Channel) -> str:
+    """Return the text of the partner's page, its blanks plain."""
+    answer = client.get(reverse("partner-detail", args=[channel.pk]))
+    assert answer.status_code == 200
+    return answer.content.decode().replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_a_pinned_certificate_is_verified(world: World, channel: Channel) -> None:
     """What the probe saw is as agreed, and Postfix says the same of the peer."""
     assert world.state() == ("compliant", "")
@@ -67,6 +79,27 @@ def test_a_renewal_without_notice_is_told_one_cycle_later(world: World, channel:
     compliant, violated = channel.intervals.order_by("valid_from").filter(state__in=("compliant", "violated"))
     assert before < violated.valid_from == compliant.valid_to
     assert violated.where == f"mx.acme.example[{peer.address}]:25"
+
+
+def test_the_page_tells_the_time_left(world: World, channel: Channel, peer: Peer, client: Client) -> None:
+    """It is the relay's queue lifetime less the time since it was seen, told as an upper bound; Postfix keeps to it."""
+    client.force_login(world.eda)
+    assert "bounces in at most" not in page_of(client, channel)
+    peer.present(NEW)
+    waiting = world.relay.send(RECIPIENT)
+    assert world.relay.outcome(waiting).status == "deferred"
+    world.cycle()
+    assert "bounces in at most 4 days, 23 hours" in page_of(client, channel)
+
+    channel.intervals.update(valid_from=F("valid_from") - timedelta(days=4))
+    assert "bounces in at most 23 hours, 59 minutes" in page_of(client, channel)
+    world.relay.age(waiting, 4 * DAY)
+    world.relay.retry(waiting)
+    assert world.relay.is_queued(waiting)
+    world.relay.age(waiting, DAY)
+    world.relay.retry(waiting)
+    wait_until(lambda: not world.relay.is_queued(waiting), 10, "the queue manager gives the message back")
+    assert "status=expired, returned to sender" in world.relay.log.text(waiting)
 
 
 def test_an_upload_lets_the_queued_message_go(world: World, channel: Channel, peer: Peer) -> None:
