@@ -15,7 +15,6 @@ import structlog
 from celery import current_app
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from partners.actions import audit
@@ -136,7 +135,7 @@ def ask_now(nexthop: NexthopRow, *, by: User, now: datetime) -> None:
     demand_editor(by)
     with transaction.atomic():
         make_due([nexthop.pk], origin="person", now=now)
-        audit.record("probe.asked", _("nexthop %s") % nexthop.key, by=by, now=now)
+        audit.record("probe.asked", f"nexthop {nexthop.key}", by=by, now=now)
         nudge(PROBE_ASKED)
 
 

@@ -286,6 +286,34 @@ class TestPeers:
 
         assert waits[-1] > 2 * waits[0]
 
+    def test_soon_before_the_end(self):
+        """An address whose leaf is about to end is looked at every few minutes."""
+        ask_dns(watched())
+        see(self_signed("mx.example.com", not_after=NOON + timedelta(days=1)))
+
+        assert Address.objects.get().due_at < NOON + 20 * MINUTE
+
+    def test_stopped(self):
+        """A session that was cancelled tells nothing: the address is free, due as before, and nothing is noted."""
+        ask_dns(watched())
+        (claim,) = claim_addresses(1, now=NOON)
+        record_peers([not_measured(claim, NotMeasuredCause.CANCELLED)], now=NOON)
+
+        assert Endpoint.objects.get().not_measured == ""
+        assert len(claim_addresses(1, now=NOON)) == 1
+        assert Address.objects.get().crashes == 0
+
+    def test_crashes_of_the_probe(self):
+        """An address on which our own code fails three times is set aside, as if the worker had died."""
+        ask_dns(watched())
+        for turn in range(CRASHES_MAX):
+            at = NOON + turn * 12 * HOUR
+            (claim,) = claim_addresses(1, now=at)
+            record_peers([not_measured(claim, NotMeasuredCause.CRASHED, at=at)], now=at)
+
+        assert Address.objects.get().set_aside_at is not None
+        assert claim_addresses(1, now=NOON + 99 * HOUR) == []
+
     def test_broken_certificate(self):
         """Bytes that are no certificate are kept as a fact and make no certificate's row."""
         ask_dns(watched())

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from partners.core.schedule import RETRY_SHORTEST
-from partners.models import Address, ComplianceInterval, Nexthop, Sighting, VerdictRow
+from partners.models import Address, Artefact, ComplianceInterval, Nexthop, Sighting, VerdictRow
 from partners.tasks.probing import probe_asked, probe_due
 from tests.actions.people import editor
 from tests.actions.watched import publish, watched
@@ -51,6 +51,11 @@ def due_again():
         model.objects.update(due_at=timezone.now())
 
 
+def told():
+    verdict = VerdictRow.objects.get()
+    return verdict.dsn, verdict.tls_status
+
+
 def state():
     row = ComplianceInterval.objects.get(valid_to=None)
     return row.state, row.cause
@@ -82,6 +87,19 @@ class TestRound:
 
         assert state() == ("violated", "fingerprint-mismatch")
         assert VerdictRow.objects.get().delivery == "defer"
+
+    def test_postfix_does_what_the_page_says(self, nexthop, peer, postfix):
+        """A real Postfix with the same map delivers, and after the renewal defers, as the verdict told."""
+        relay = postfix(policy=Artefact.objects.get().text)
+        probe_due()
+        delivered = relay.deliver(f"someone@{KEY}")
+        assert (delivered.dsn, delivered.tls) == told()
+
+        peer.present(RENEWED)
+        due_again()
+        probe_due()
+        deferred = relay.outcome(relay.send(f"someone@{KEY}"))
+        assert (deferred.dsn, deferred.tls) == told() == ("4.7.5", "Untrusted")
 
     def test_mx_moved(self, nexthop, peer, lab, dns, smtpd):
         """An MX record that moves to another host is spoken to there, and what it shows is no match."""
