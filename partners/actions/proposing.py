@@ -53,6 +53,11 @@ class Proposal:
     refusal: str = ""
     recommended: bool = False
 
+    @property
+    def unknown(self) -> bool:
+        """Whether the outcome rests on a session that was not had yet, such as one with the name dane asks for."""
+        return any(host.delivery == Delivery.UNKNOWN.value for host in self.hosts)
+
 
 # from the one that is recommended first to the last
 _RANKED: Final = (

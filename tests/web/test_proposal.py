@@ -1,5 +1,6 @@
 """After a look: which entry fits, best first, each with what Postfix would do."""
 
+import hashlib
 import re
 from dataclasses import replace
 from html import unescape
@@ -10,15 +11,15 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from partners.actions.leases import claim_addresses
-from partners.actions.probing import record_peers
+from partners.actions.leases import claim_addresses, claim_nexthops
+from partners.actions.probing import Result, record_dns, record_peers
 from partners.actions.proposing import Proposal, proposals
 from partners.actions.relay_groups import ensure_group
 from partners.core.certificates import pkey_fingerprint
-from partners.core.observation import PeerFacts, TlsFacts
+from partners.core.observation import Dnssec, HostFacts, LookupStatus, PeerFacts, TlsaFacts, TlsaRecord, TlsFacts
 from partners.models import Change, Channel, Partner, RelayGroup
 from tests.actions.people import NOON, channel, editor
-from tests.actions.watched import measured
+from tests.actions.watched import dns_facts, measured
 from tests.kit.ca import Certificate, root_ca, self_signed
 from tests.web.test_partner_probe import look_up, probe
 
@@ -35,7 +36,9 @@ def desk() -> Client:
 
 @pytest.fixture
 def row() -> Channel:
-    return channel(Partner.objects.create(name="Fjordbank"), "example.com", by=editor("ed"), level="encrypt")
+    made = channel(Partner.objects.create(name="Fjordbank"), "example.com", by=editor("ed"), level="encrypt")
+    Change.objects.update(made_at=timezone.now())
+    return made
 
 
 def show(desk: Client, row: Channel, *leaves: Certificate, chain: tuple[bytes, ...] = ()) -> None:
@@ -110,6 +113,43 @@ def test_oldest_group_decides(desk: Client, row: Channel) -> None:
 
     assert not found["secure"].possible
     assert found["fingerprint"].recommended
+
+
+def test_dane_is_known_once_its_name_was_asked_for(desk: Client, row: Channel) -> None:
+    """TLSA records in a signed zone: not known before a session with their name, recommended after it."""
+    RelayGroup.objects.update(main_cf={"smtp_dns_support_level": "dnssec"})
+    leaf = self_signed("mx.example.com")
+    see_signed(desk, row, leaf)
+    before = by_level(row)
+    page = desk.get(reverse("channel-edit", args=[row.pk])).content.decode()
+    body = {"nexthops": "example.com", "level": "dane-only", "match": "", "agreed": "dane", "version": row.version}
+    assert desk.post(reverse("channel-edit", args=[row.pk]), body).status_code == 302
+    see_signed(desk, row, leaf)
+    after = by_level(row)
+
+    assert before["dane-only"].unknown
+    assert not before["dane-only"].possible
+    assert before["fingerprint"].recommended
+    assert "save it as a draft, and it will be" in page
+    assert after["dane-only"].recommended
+    assert after["dane-only"].hosts[0].tls_status == "Verified"
+
+
+def see_signed(desk: Client, row: Channel, leaf: Certificate) -> None:
+    """Have every session that is asked for with a host whose zone is signed and names the key of *leaf*."""
+    probe(desk, row)
+    now = timezone.now()
+    record = TlsaRecord(3, 1, 1, hashlib.sha256(leaf.spki_der).digest())
+    tlsa = TlsaFacts("mx.example.com", LookupStatus.FOUND, Dnssec.SECURE, (record,))
+    host = HostFacts("mx.example.com", 10, LookupStatus.FOUND, Dnssec.SECURE, ("192.0.2.1",), tlsa=(tlsa,))
+    (claim,) = claim_nexthops(1, now=now)
+    record_dns(claim, dns_facts(claim.key, at=now, mx_dnssec=Dnssec.SECURE, hosts=(host,)), now=now)
+    (address,) = claim_addresses(1, now=now)
+    good = measured(address, leaf, at=now)
+    assert isinstance(good.facts, PeerFacts)
+    facts = [replace(good.facts, profile=target.profile) for target in address.targets]
+    pairs = zip(address.targets, facts, strict=True)
+    record_peers([Result(address, target, one) for target, one in pairs], now=now)
 
 
 def test_card_fills_the_form_and_saves_nothing(desk: Client, row: Channel) -> None:

@@ -95,6 +95,9 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         except (RefusedInput, ActionRefused) as refusal:
             form.add_error(None, str(refusal))
         else:
+            if fields["level"] != channel.level:  # another level may ask for another session
+                for nexthop in page.channel.nexthops.all():
+                    ask_now(nexthop, by=reader(request), now=timezone.now())
             messages.success(request, _("Saved as a draft. It reaches the relays with the next release."))
             return redirect("partner-detail", pk=pk)
     fields = {**start, "nexthops": start["nexthops"].split()}
