@@ -42,6 +42,9 @@ def fill(papers: Papers, *, tell: Tell) -> None:
     if not User.objects.filter(email=PEOPLE[0][0]).exists():
         _demand_empty()
         _bring_people(tell)
+    elif head() is not None:  # whatever became of the partners since then is the visitor's own
+        tell(_("filled before; the logins were told at the first start"))
+        return
     anna, ben, eda = (User.objects.get(email=email) for email, *_rest in PEOPLE[:3])
     if not RelayGroup.objects.exists():
         postfix, openssl = (str(release) for release in DEBIAN_12)
@@ -52,11 +55,8 @@ def fill(papers: Papers, *, tell: Tell) -> None:
             _bring_partner(player, papers, editor=eda, approver=ben)
     if not User.objects.filter(email=CONTACT[0]).exists():
         _bring_contact(tell, inviter=anna, second=ben)
-    if head() is None:
-        _publish_first(author=eda, approver=anna)
-        tell(_("six invented partners, and a first release; one of them renews its certificate in a minute"))
-    else:
-        tell(_("filled before; the logins were told at the first start"))
+    _publish_first(author=eda, approver=anna)
+    tell(_("six invented partners, and a first release; one of them renews its certificate in a minute"))
 
 
 def look_again(player: Player) -> None:
