@@ -29,6 +29,7 @@ from partners.tasks.stopping import is_stopping
 __all__ = ["Counts", "Round", "Tell"]
 
 ROUND_LONGEST = timedelta(minutes=3)  # after that nothing more is claimed, and the next tick goes on
+ASKED_LONGEST = timedelta(seconds=30)  # releases and alerts share that queue
 NEXTHOPS_AT_ONCE = 16
 ADDRESSES_AT_ONCE = 16
 STOP_POLL_SECONDS = 0.3
@@ -75,7 +76,7 @@ class Round:
     def run(self) -> Counts:
         """Look up what is due, then speak to what is due, and return what was done."""
         begun = time.monotonic()
-        self._ends = begun + ROUND_LONGEST.total_seconds()
+        self._ends = begun + (ASKED_LONGEST if self.asked else ROUND_LONGEST).total_seconds()
         async_to_sync(self._run)()
         self.counts.seconds = round(time.monotonic() - begun, 3)
         log.info("probe.round", **{name: getattr(self.counts, name) for name in Counts.__slots__})
