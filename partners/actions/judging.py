@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from partners.actions.maps import GroupMap
 from partners.actions.relay_groups import settings_of
@@ -44,6 +44,8 @@ __all__ = ["JUDGED_MAX_AGE", "judge_due", "judge_nexthops", "map_on_relays", "pr
 _ATTEMPTS = 3
 _READ_MAX = 32
 JUDGED_MAX_AGE = timedelta(minutes=10)  # a certificate ends without a new fact; a worker may die before it judged
+
+_ACCEPTED = (Pin.State.STAGED, Pin.State.ACTIVE)
 
 log = structlog.get_logger(__name__)
 
@@ -236,7 +238,7 @@ def _write_state(channel: Channel, verdicts: Sequence[Verdict], *, now: datetime
         return None
     current = _compliance(row) if row else None
     now = max(now, row.valid_from) if row else now  # of two who judge at once, the later clock may come first
-    after, move = assess(Protection(channel.agreed), verdicts, current, now)
+    after, move = assess(Protection(channel.agreed), verdicts, current, now, is_rolling=_is_rolling(channel))
     fields = {
         "cause": after.cause[:300],
         "where": after.where[:300],
@@ -251,6 +253,19 @@ def _write_state(channel: Channel, verdicts: Sequence[Verdict], *, now: datetime
         channel=channel, state=after.state.value, valid_from=after.since, recorded_at=now, **fields
     )
     return move
+
+
+def _is_rolling(channel: Channel) -> bool:
+    """Whether an approved pin of *channel* stands beside an old one, or was seen everywhere while another is to leave.
+
+    Two pins of which each is seen on some addresses are two certificates for good, not a rollover.
+    """
+    if channel.level != SecurityLevel.FINGERPRINT.value:
+        return False
+    pins = list(channel.pins.filter(state__in=_ACCEPTED))
+    own = {digest for pin in pins for digest in pin.digests.values()}
+    others = {line.upper() for line in channel.match.split()} - own
+    return len(pins) + len(others) > 1 and any(pin.state == Pin.State.STAGED or pin.seen_everywhere_at for pin in pins)
 
 
 def _compliance(row: ComplianceInterval) -> Compliance:
@@ -274,7 +289,7 @@ def _note_pins(channel: Channel, facts: Sequence[Stored], *, now: datetime) -> N
     peers = [peer for stored in facts for peer in stored.peers]
     leaves = [peer.tls.chain[0] for peer in peers if isinstance(peer, PeerFacts) and peer.tls and peer.tls.chain]
     complete = bool(leaves) and len(leaves) == len(peers) and all(stored.dns is not None for stored in facts)
-    for pin in channel.pins.filter(Q(state=Pin.State.STAGED) | Q(state=Pin.State.ACTIVE)):
+    for pin in channel.pins.filter(state__in=_ACCEPTED):
         everywhere = complete and all(_is_of(pin, leaf) for leaf in leaves)
         seen = (pin.seen_everywhere_at or now) if everywhere else None
         if seen != pin.seen_everywhere_at:

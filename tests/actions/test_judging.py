@@ -10,7 +10,7 @@ from partners.actions.leases import claim_addresses
 from partners.actions.probing import record_peers
 from partners.actions.relay_groups import ensure_group
 from partners.core.observation import NotMeasuredCause
-from partners.models import ComplianceInterval, Pin, Relay, VerdictRow
+from partners.models import Channel, ComplianceInterval, Pin, Relay, VerdictRow
 from tests.actions.people import editor
 from tests.actions.watched import NOON, ask_dns, not_measured, publish, see, watched
 from tests.kit.ca import self_signed
@@ -23,6 +23,15 @@ LEAF, OTHER = self_signed("mx.example.com"), self_signed("mx.example.com")
 def line(leaf, key="example.com"):
     """The map line that pins *leaf*."""
     return f"{key}\tfingerprint match={leaf.cert_fingerprint()}\n"
+
+
+def approved(nexthop, leaf, state):
+    """A pin of *leaf* that two people agreed on."""
+    number = Pin.objects.count()
+    return Pin.objects.create(
+        channel=nexthop.channel, of_key=False, digests={"sha256": leaf.cert_fingerprint()}, state=state,
+        proposed_by=editor(f"pia{number}"), decided_by=editor(f"ann{number}"), proposed_at=NOON, decided_at=NOON,
+    )  # fmt: skip
 
 
 def states():
@@ -124,6 +133,35 @@ class TestState:
 
         see(OTHER, at=NOON + 2 * HOUR)
         assert Pin.objects.get(pk=pin.pk).seen_everywhere_at is None
+
+    def test_new_pin_beside_the_old(self, nexthop):
+        """From its approval on the channel is rolling, and still protected."""
+        Channel.objects.filter(pk=nexthop.channel_id).update(match=LEAF.cert_fingerprint())
+        see(LEAF)
+        assert states()[-1] == "compliant"
+
+        approved(nexthop, OTHER, "staged")
+        judging.judge_nexthops([nexthop.pk], now=NOON + HOUR)
+        assert states()[-1] == "rolling"
+
+    def test_old_pin_still_to_leave(self, nexthop):
+        """The channel is rolling until the pin that is seen nowhere any more is out."""
+        approved(nexthop, LEAF, "active")
+        old = approved(nexthop, OTHER, "active")
+        see(LEAF)
+        assert states()[-1] == "rolling"
+
+        Pin.objects.filter(pk=old.pk).update(state=Pin.State.RETIRED)
+        judging.judge_nexthops([nexthop.pk], now=NOON + HOUR)
+        assert states()[-1] == "compliant"
+
+    def test_two_pins_for_good(self, nexthop):
+        """Two pins in force of which none is seen on every address are no rollover."""
+        approved(nexthop, OTHER, "active")
+        approved(nexthop, self_signed("mx2.example.com"), "active")
+        see(LEAF)
+
+        assert states()[-1] == "compliant"
 
 
 class TestMapInForce:

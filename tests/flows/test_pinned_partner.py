@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from partners.actions.approvals import approve_pin
 from partners.actions.certificates import submit
-from partners.actions.partners import add_partner
+from partners.actions.partners import add_partner, edit_channel
 from partners.core.errors import SamePersonRefused
 from partners.models import Channel
 from tests.actions.people import member
@@ -121,4 +121,26 @@ def test_an_upload_lets_the_queued_message_go(world: World, channel: Channel, pe
     delivered = world.relay.retry(waiting)
     assert (delivered.status, delivered.tls) == ("sent", "Verified")
     assert not world.relay.is_queued(waiting)
+    assert world.state() == ("rolling", "")
+
+
+def test_the_rollover_ends_when_the_old_pin_is_out(world: World, channel: Channel, peer: Peer) -> None:
+    """Approved before it is live: rolling from then on, Verified all the time, compliant once the old pin left."""
+    pin = submit(channel, NEW.pem, by=member(channel.partner, invited_by=world.ann), now=now())
+    both = approve_pin(pin, by=world.bob, now=now(), word="called back")
+    world.cycle()
+    assert world.state() == ("rolling", "")
+    world.roll_out(world.cut(both), world.ann)
+    assert world.relay.deliver(RECIPIENT).tls == "Verified"
+
+    peer.present(NEW)
+    world.cycle()
+    assert world.relay.deliver(RECIPIENT).tls == "Verified"
+    assert world.state() == ("rolling", "")
+
+    channel.refresh_from_db()
+    alone = edit_channel(channel, {"match": ""}, version=channel.version, by=world.eda, now=now())
+    world.roll_out(world.cut(alone), world.ann)
     assert world.state() == ("compliant", "")
+    peer.present(OLD)
+    assert world.relay.deliver(RECIPIENT).status == "deferred"
