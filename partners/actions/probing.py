@@ -6,7 +6,7 @@ dropped, for another worker has the row by now.
 
 import hashlib
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -55,7 +55,7 @@ def record_dns(claim: NexthopClaim, facts: NexthopFacts, *, now: datetime) -> bo
 
     Where a lookup failed, the endpoints known before stay: a resolver in trouble moves nobody's mail.
     """
-    key, raw = facts_key(facts), facts_to_json(facts)
+    seen = _observation(facts)
     nexthop = Nexthop.objects.select_related("channel").filter(pk=claim.pk).first()
     wanted = set(_wanted(nexthop, facts)) if nexthop else set()
     failed = _is_failed(facts)
@@ -69,7 +69,6 @@ def record_dns(claim: NexthopClaim, facts: NexthopFacts, *, now: datetime) -> bo
         if not mine.update(lease_token="", lease_until=None, crashes=0, asked_by="", due_at=due):
             log.warning("probe.dropped", nexthop=claim.key, cause="lease lost")
             return False
-        seen = Observation.objects.get_or_create(facts_key=key, defaults={"facts": raw})[0]
         _note_dns(claim.pk, seen, facts.looked_up_at)
         _set_endpoints(claim, wanted, keep_others=failed, now=now)
     judge_nexthops([claim.pk], now=now)
@@ -81,29 +80,26 @@ def record_peers(batch: Sequence[Result], *, now: datetime) -> int:
 
     A result that measured nothing only marks its endpoint. The last result of a claim ends its lease.
     """
-    seen = {(row.target.pk, index): _prepared(row.facts) for index, row in enumerate(batch)}
-    chains = {der for row in batch for der in _chain(row.facts)}
-    certificates = [one for der in chains if (one := _certificate(der, now)) is not None]
+    batch = sorted(batch, key=lambda row: row.claim.address)  # as record_dns, so that no two wait for each other
+    seen = [None if isinstance(row.facts, NotMeasured) else _observation(row.facts) for row in batch]
+    _keep_certificates({der for row in batch for der in _chain(row.facts)}, now=now)
     kept: list[Result] = []
     with transaction.atomic():
-        Certificate.objects.bulk_create(_unknown(certificates), ignore_conflicts=True)
-        for index, row in enumerate(batch):
+        for row, observation in zip(batch, seen, strict=True):
             mine = Address.objects.select_for_update().filter(pk=row.claim.pk, lease_token=row.claim.token).first()
             if mine is None:
                 log.warning("probe.dropped", address=row.claim.address, cause="lease lost")
                 continue
-            _keep(mine, row, seen[row.target.pk, index], now=now)
+            _keep(mine, row, observation, now=now)
             kept.append(row)
     concerned = Nexthop.objects.filter(endpoints__in=[row.target.pk for row in kept]).distinct()
     judge_nexthops(list(concerned.values_list("pk", flat=True)), now=now)
     return len(kept)
 
 
-def _prepared(facts: PeerFacts | NotMeasured) -> Observation | None:
-    """Return the unsaved observation of *facts*, None where nothing was measured."""
-    if isinstance(facts, NotMeasured):
-        return None
-    return Observation(facts_key=facts_key(facts), facts=facts_to_json(facts))
+def _observation(facts: NexthopFacts | PeerFacts) -> Observation:
+    """Return the row of *facts*, kept once. It never changes, so it needs no part in the transaction of a report."""
+    return Observation.objects.get_or_create(facts_key=facts_key(facts), defaults={"facts": facts_to_json(facts)})[0]
 
 
 def _keep(address: Address, row: Result, seen: Observation | None, *, now: datetime) -> None:
@@ -116,9 +112,8 @@ def _keep(address: Address, row: Result, seen: Observation | None, *, now: datet
             endpoint.update(tried_at=facts.tried_at, not_measured=facts.cause.value, not_measured_detail=detail)
         claim.failed.add(facts.cause.value)
     elif seen is not None:
-        kept = Observation.objects.get_or_create(facts_key=seen.facts_key, defaults={"facts": seen.facts})[0]
         endpoint.update(tried_at=facts.seen_at, not_measured="", not_measured_detail="")
-        _note_peer(row.target.pk, kept, facts.seen_at)
+        _note_peer(row.target.pk, seen, facts.seen_at)
         claim.leaf_ends += _leaf_end(facts)
     claim.open.discard(row.target.pk)
     if not claim.open:
@@ -226,11 +221,12 @@ def _leaf_end(facts: PeerFacts) -> list[datetime]:
     return [end] if end else []
 
 
-def _unknown(certificates: Sequence[Certificate]) -> list[Certificate]:
-    """Return those of *certificates* that have no row yet."""
-    keys = [one.sha256 for one in certificates]
-    known = set(Certificate.objects.filter(sha256__in=keys).values_list("sha256", flat=True))
-    return [one for one in certificates if one.sha256 not in known]
+def _keep_certificates(chains: Collection[bytes], *, now: datetime) -> None:
+    """Keep each certificate that has no row yet."""
+    rows = {one.sha256: one for der in chains if (one := _certificate(der, now)) is not None}
+    known = set(Certificate.objects.filter(sha256__in=rows).values_list("sha256", flat=True))
+    new = [rows[sha256] for sha256 in sorted(rows.keys() - known)]
+    Certificate.objects.bulk_create(new, ignore_conflicts=True)
 
 
 def _certificate(der: bytes, now: datetime) -> Certificate | None:
