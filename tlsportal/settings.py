@@ -174,7 +174,13 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Sign-in limits are counted here; in the database, so that they hold over several web processes and a restart.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "tlsportal_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "tlsportal_cache",
+        "OPTIONS": {"MAX_ENTRIES": 1_000_000},  # a cull drops live counters too; 300, the default, is soon reached
+    }
+}
 
 BROKER_URL = _in_production("BROKER_URL", "the broker, redis://name:6379/0") or f"redis+socket://{DATA_DIR}/broker.sock"
 if urlsplit(BROKER_URL).scheme not in {"redis", "rediss", "redis+socket"}:

@@ -10,7 +10,7 @@ from partners.actions.access import demand_approver, demand_editor, single_opera
 from partners.actions.changes import draft_and_row, write_change
 from partners.actions.relay_groups import settings_of
 from partners.core.errors import ActionRefused, GuardRefused, RefusedInput, SamePersonRefused, StaleRefused
-from partners.models import Change, Membership, Pin, RelayGroup, User
+from partners.models import Change, Invitation, Membership, Pin, RelayGroup, User
 
 __all__ = ["approve_pin", "refuse_pin", "retire_pin"]
 
@@ -75,7 +75,12 @@ def retire_pin(pin: Pin, *, by: User, now: datetime) -> Change:
 def _demand_second_person(pin: Pin, *, by: User) -> bool:
     """Return whether *by* acts alone, as the single-operator mode allows; SamePersonRefused outside of it."""
     proposer = pin.proposed_by_id
-    invited = Membership.objects.filter(partner=pin.channel.partner_id, user=proposer, invited_by=by).exists()
+    partner, email = pin.channel.partner_id, pin.proposed_by.email
+    # A later invitation by somebody else does not undo the first one.
+    invited = (
+        Membership.objects.filter(partner=partner, user=proposer, invited_by=by).exists()
+        or Invitation.objects.filter(partner=partner, email=email, used_at__isnull=False, invited_by=by).exists()
+    )
     if by.pk != proposer and not invited:
         return False
     if single_operator_mode():

@@ -10,7 +10,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from partners.actions import audit
-from partners.actions.access import demand_approver, demand_editor, single_operator_mode
+from partners.actions.access import demand_approver, demand_editor, may_approve, single_operator_mode
 from partners.actions.changes import free_keys, reset_to_draft, unstage
 from partners.actions.drafts import Snapshot, draft_of, released_at, with_changes
 from partners.actions.guard import Report, inspect
@@ -263,6 +263,8 @@ def _approval_for(candidate: Candidate, report: Report) -> Approval:
     for approval in candidate.approvals.filter(
         candidate_sha256=candidate.sha256, findings_sha256=report.sha256
     ).select_related("person"):
+        if not may_approve(approval.person):  # switched off or demoted since
+            continue
         if approval.single_operator and not single_operator_mode():
             continue
         if approval.person_id not in authors or approval.single_operator:

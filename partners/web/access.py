@@ -12,7 +12,7 @@ from django.urls import reverse
 from partners.core.errors import NotAllowed, PortalError
 from partners.models import User
 
-__all__ = ["ACCESS", "audiences_of", "door", "reader"]
+__all__ = ["ACCESS", "audiences_of", "door", "reader", "whole"]
 
 TEAM = frozenset({"team"})
 HOUSE = frozenset({"team", "management"})
@@ -51,6 +51,7 @@ ACCESS: dict[str, frozenset[str]] = {
     "portal-withdraw": PARTNER,
 }
 
+_DIGITS_MAX = 9
 View = Callable[..., HttpResponse]
 
 
@@ -115,6 +116,11 @@ def _page_behind(name: str, path: str, kwargs: dict[str, Any]) -> str:
         _BEHIND[name],
         kwargs=kwargs if _BEHIND[name] in {"candidate-detail", "channel-edit", "partner-detail"} else None,
     )
+
+
+def whole(text: str, default: int = 0) -> int:
+    """Return *text* as a number that fits any column, else *default*; it comes from an address or a form."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX else default
 
 
 def reader(request: HttpRequest) -> User:

@@ -97,3 +97,9 @@ def test_search_and_filter(desk: Client) -> None:
     assert b"two.example" in found
     assert b"one.example" not in found
     assert b"one.example" not in none
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "٣", "-1", "x"])
+def test_odd_page_number_is_the_first_page(desk: Client, text: str) -> None:
+    """A number from the address that no column holds is no error."""
+    assert desk.get(reverse("partner-list"), {"page": text}).status_code == 200

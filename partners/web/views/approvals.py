@@ -1,7 +1,7 @@
 """What waits for a second person: announced pins and invitations."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -32,6 +32,8 @@ def decide(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     elif request.POST.get("act") == "approve":
         acts.approve_pin(get_object_or_404(Pin, pk=pk), by=by, now=now, word=word)
         messages.success(request, _("Approved. It stands beside the old pin with the next release."))
+    elif request.POST.get("act") != "refuse":
+        raise Http404
     else:
         acts.refuse_pin(get_object_or_404(Pin, pk=pk), by=by, now=now, word=word)
         messages.success(request, _("Refused. The partner reads your word."))

@@ -1,6 +1,7 @@
 """Invite a partner's contact, and follow the link."""
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.password_validation import validate_password
@@ -37,6 +38,7 @@ class WelcomeForm(forms.Form):
     )
 
 
+@never_cache
 @require_http_methods(["GET", "POST"])
 @door("partner-invite")
 def invite(request: HttpRequest, pk: int) -> HttpResponse:
@@ -55,7 +57,7 @@ def invite(request: HttpRequest, pk: int) -> HttpResponse:
             )
         except PortalError as refusal:
             form.add_error(None, str(refusal))
-    link = request.build_absolute_uri(reverse("invitation-accept", args=[made.token])) if made else ""
+    link = settings.PORTAL_URL + reverse("invitation-accept", args=[made.token]) if made else ""
     context = {"form": form, "partner": partner, "made": made, "link": link}
     return render(request, "partners/partner_invite.html", context, status=422 if form.errors else 200)
 

@@ -14,7 +14,7 @@ from partners.actions.whatif import what_if
 from partners.core.errors import ActionRefused, RefusedInput
 from partners.reports.partners import channel_page, partner_list
 from partners.reports.watching import look_state
-from partners.web.access import door, reader
+from partners.web.access import door, reader, whole
 from partners.web.forms.entry import EntryForm, PartnerForm, proposed_fields
 
 
@@ -25,9 +25,7 @@ def show_list(request: HttpRequest) -> HttpResponse:
     query = request.GET.get("q", "")[:200]
     state, sort = request.GET.get("state", ""), request.GET.get("sort", "harm")
     page = request.GET.get("page", "1")
-    found = partner_list(
-        reader(request), query=query, state=state, sort=sort, page=int(page) if page.isdecimal() else 1
-    )
+    found = partner_list(reader(request), query=query, state=state, sort=sort, page=whole(page, 1))
     context = {"found": found, "query": query, "state": state, "sort": sort}
     return render(request, "partners/partner_list.html", context)
 
@@ -88,7 +86,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
             acts.edit_channel(
                 channel,
                 fields,
-                version=int(version) if version.isdecimal() else 0,
+                version=whole(version),
                 by=reader(request),
                 now=timezone.now(),
             )

@@ -1,7 +1,6 @@
 """The partner's own pages: how their servers are seen, and the next certificate."""
 
 import base64
-import binascii
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,7 +13,7 @@ from partners.actions import certificates as acts
 from partners.core.errors import CertificateRefused
 from partners.models import Pin
 from partners.reports.partners import ChannelPage, channel_page, own_channels
-from partners.web.access import door, reader
+from partners.web.access import door, reader, whole
 
 UPLOAD_MAX = 64 * 1024
 
@@ -25,7 +24,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Show the partner's channel; with several, the first or the one chosen."""
     channels = own_channels(reader(request))
     chosen = request.GET.get("channel", "")
-    pk = int(chosen) if chosen.isdecimal() else (channels[0].pk if channels else 0)
+    pk = whole(chosen) or (channels[0].pk if channels else 0)
     page = channel_page(reader(request), pk) if pk else None
     if pk and page is None:
         raise Http404
@@ -53,7 +52,7 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
     page = _own_page(request, pk)
     try:
         content = base64.b64decode(request.POST.get("content", ""), validate=True)
-    except binascii.Error as cause:
+    except ValueError as cause:  # not base64, or not ASCII at all
         raise Http404 from cause
     of_key = request.POST.get("of_key") == "yes"
     acts.submit(page.channel, content[:UPLOAD_MAX], by=reader(request), now=timezone.now(), of_key=of_key)

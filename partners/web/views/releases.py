@@ -13,7 +13,7 @@ from partners.actions import releases as acts
 from partners.actions.tokens import group_of_token
 from partners.models import Candidate, Change, Release
 from partners.reports.releases import active_artefact, candidate_page, release_list
-from partners.web.access import door, reader
+from partners.web.access import door, reader, whole
 
 
 @require_safe
@@ -27,7 +27,7 @@ def show_list(request: HttpRequest) -> HttpResponse:
 @door("candidate-cut")
 def cut(request: HttpRequest) -> HttpResponse:
     """Freeze the chosen drafts as a candidate."""
-    chosen = [int(pk) for pk in request.POST.getlist("change") if pk.isdecimal()]
+    chosen = [whole(pk) for pk in request.POST.getlist("change")]
     candidate = acts.cut(Change.objects.filter(pk__in=chosen), by=reader(request), now=timezone.now())
     return redirect("candidate-detail", pk=candidate.pk)
 
