@@ -56,6 +56,7 @@ def logging_config(*, level: str) -> dict[str, Any]:
             # Told already by request_finished and request_failed, with the request's id:
             "django.request": {"level": "CRITICAL"},
             # A tick that found nothing to do tells nothing; what it did is told by the action. Failures are told once.
+            "celery.beat": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "CRITICAL"},
             "django_structlog.celery.receivers": {"level": "WARNING"},

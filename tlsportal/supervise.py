@@ -293,7 +293,7 @@ def _start_all(children: Children, plan: Plan, environment: dict[str, str], stop
         "1",
         "--no-ws",
         "--log-level",
-        "warning",
+        "error",
     ]
     children.start("web", [*web, "tlsportal.wsgi:application"], environment)
     worker = [python, "-m", "celery", "--quiet", "-A", "tlsportal.celery", "worker", "--loglevel", "INFO"]

@@ -75,6 +75,9 @@ class Lab:
             _check(_libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "mount --make-rprivate /")
             _set_up_network()
         except OSError as cause:
+            # Back to the network that works. The copy of the mounts stays: to leave it would leave a chroot as well.
+            _libc.setns(self._outside[0], CLONE_NEWNET)
+            self._outside = ()
             self.why_not = f"no namespaces here: {cause}"
 
     def outside(self, *command: str) -> list[str]:

@@ -58,7 +58,11 @@ class Portal:
         self.process = up("--data-dir", str(directory), "--port", str(self.port), *words)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.await_line("the portal is at")
+        try:
+            self.await_line("the portal is at")
+        except AssertionError:
+            self.close()
+            raise
 
     def _read(self) -> None:
         assert self.process.stdout
