@@ -33,6 +33,11 @@ class ReadOnlyAdmin(_ModelAdmin):
             if isinstance(field, models.Field) and not any(word in field.name for word in _SECRET_WORDS)
         ]
 
+    def lookup_allowed(self, lookup: str, value: str, request: "HttpRequest | None" = None) -> bool:
+        """Refuse filters over a secret column: answers to many of them would spell it out."""
+        is_secret = any(word in lookup for word in (*_SECRET_WORDS, "sha256"))
+        return not is_secret and super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+
     def has_add_permission(self, request: "HttpRequest", obj: Any = None) -> bool:  # noqa: ARG002
         """Never: only actions write."""
         return False
