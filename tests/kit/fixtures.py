@@ -6,6 +6,7 @@
     dns              function  zones, forgotten after the test              tests.kit.dns, tests.kit.zones
     dns_server       session   the same for fixtures of wider scope
     postfix          function  makes relays, closes them                     tests.kit.postfix, tests.kit.maillog
+    debian13         session   Debian 13's Postfix: postfix(root=debian13)   tests.kit.rootfs
     redis_server     session   Redis on a unix socket                       tests.kit.redis
     postgres_server  session   PostgreSQL on a unix socket                  tests.kit.postgres
     browser          session   Chromium                                     tests.kit.browser
@@ -39,6 +40,7 @@ from tests.kit.lab import lab as the_lab
 from tests.kit.postfix import Postfix
 from tests.kit.postgres import CLUSTER_USER, PostgresServer
 from tests.kit.redis import RedisServer
+from tests.kit.rootfs import Root, skip_without
 from tests.kit.smtpd import Loop, Smtpd
 
 Server = TypeVar("Server", RedisServer, PostgresServer)
@@ -102,6 +104,13 @@ def postfix(lab: Lab) -> Iterator[Callable[..., Postfix]]:
             return relay
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def debian13(lab: Lab, dns_server: DnsServer) -> Iterator[Root]:
+    """Debian 13 in a directory; tests that ask for it are skipped, with the reason, where it cannot be made."""
+    with skip_without("trixie").entered() as root:
+        yield root
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,12 @@
     relay.postmap_query("example.com"), relay.postmap_queries(keys), relay.postconf("mail_version")
 
 Values of main.cf are keywords; tests.kit.postfix_files.DEFAULTS shows what the kit sets. `policy` is compiled into
-`maptype` (hash; "texthash" is read as it is). chroot=True runs smtp(8) as Debian does. A sender other than the default
+`maptype` (hash; "texthash" is read as it is). chroot=True runs smtp(8) as Debian does; root=… another Debian's Postfix (tests.kit.rootfs);
+services="…" are further lines of master.cf. A sender other than the default
 gets its bounces into the same queue. Mail cannot leave the lab; without a lab the fixture skips.
 """
 
+import re
 import shutil
 import signal
 import smtplib
@@ -27,9 +29,12 @@ from tests.kit import postfix_files as files
 from tests.kit.ca import Certificate, bundle
 from tests.kit.daemon import Daemon, DaemonError, private_directory, program
 from tests.kit.maillog import MailLog, Outcome
+from tests.kit.rootfs import Root
 from tests.kit.smtpd import free_port, wait_until
 
 SENDER = "sender@relay.example"
+_DAEMON_DIRECTORIES = ("/usr/lib/postfix/sbin", "/usr/libexec/postfix")
+_CHROOTED = re.compile(r"^\S+ unix \S+ \S+ y ", re.MULTILINE)
 _RELOADED = {"smtp", "smtpd", "cleanup", "trivial-rewrite", "qmgr", "tlsproxy", "tlsmgr", "proxymap"}
 
 
@@ -47,17 +52,19 @@ class Postfix:
         policy: str | None = None,
         maptype: str = "hash",
         chroot: bool = False,
+        root: Root | None = None,
+        services: str = "",
         **main_cf: str,
     ) -> None:
         """Write the configuration."""
-        master = Path(program("master", "postfix", "/usr/lib/postfix/sbin", "/usr/libexec/postfix"))
-        program("postconf", "postfix")
+        self._root, self._services = root, services
+        self._program("postconf")
         self.directory = private_directory("postfix")
         self.config, self.queue = self.directory / "config", self.directory / "queue"
         self.maptype, self._chroot = maptype, chroot
         self.log = MailLog(self.directory / "maillog")
         self.port, self._hold_port = free_port(), free_port()
-        files.make_directories(self.directory)
+        files.make_directories(self.directory, files.owners(root))
         self._settings = dict(main_cf)
         if cafile:
             self.write("CAfile.pem", bundle(*cafile))
@@ -65,10 +72,11 @@ class Postfix:
         if policy is not None:
             self._settings.setdefault("smtp_tls_policy_maps", f"{maptype}:{self.policy_path}")
         files.settle(self.config / "main.cf", files.main_cf(self.directory, self._settings))
-        (self.config / "master.cf").write_text(files.master_cf(self.port, self._hold_port, chroot=chroot))
+        master_cf = files.master_cf(self.port, self._hold_port, chroot=chroot) + services
+        (self.config / "master.cf").write_text(master_cf)
         if policy is not None:
             self._compile(policy)
-        command = [str(master), "-d", "-c", str(self.config)]
+        command = [*self._program("master"), "-d", "-c", str(self.config)]
         self.daemon = Daemon("postfix", command, self.directory / "master.log")
 
     @property
@@ -83,8 +91,8 @@ class Postfix:
 
     def start(self) -> None:
         """Start the mail system."""
-        if self._chroot:
-            files.fill_chroot(self.queue)
+        if self._chroot or _CHROOTED.search(self._services):
+            files.fill_chroot(self.queue, self._root.path if self._root else Path("/"))
         try:
             self.daemon.start(self._answers, timeout=20)
         except DaemonError as cause:
@@ -210,8 +218,14 @@ class Postfix:
         return done.stdout
 
     def _command(self, name: str, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-        command = [program(name, "postfix"), "-c", str(self.config), *arguments]
+        command = [*self._program(name), "-c", str(self.config), *arguments]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=30)
+
+    def _program(self, name: str) -> list[str]:
+        if self._root is None:
+            return [program(name, "postfix", *_DAEMON_DIRECTORIES)]
+        places = ("/usr/sbin", *_DAEMON_DIRECTORIES)
+        return self._root.command(str(next(Path(place, name) for place in places if self._root.has(place, name))))
 
     def _compile(self, text: str) -> None:
         if self.maptype == "texthash":

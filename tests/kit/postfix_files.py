@@ -1,12 +1,16 @@
 """The files of a private Postfix: main.cf and master.cf, queue, chroot, queue file times."""
 
-import glob
+import grp
 import os
+import pwd
 import re
 import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
+
+from tests.kit.rootfs import Root
 
 MAIL_OWNER, SETGID_GROUP = "postfix", "postdrop"
 _PRIVATE_QUEUES = [
@@ -85,20 +89,34 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
-def make_directories(directory: Path) -> None:
+class Owners(NamedTuple):
+    """The numbers of Postfix's user and of the group of its set-gid programs; another Debian has others."""
+
+    user: int
+    group: int
+
+
+def owners(root: Root | None) -> Owners:
+    """Return the owners of the Postfix in *root*, or of this machine's."""
+    if root is not None:
+        return Owners(root.user_id(MAIL_OWNER), root.group_id(SETGID_GROUP))
+    return Owners(pwd.getpwnam(MAIL_OWNER).pw_uid, grp.getgrnam(SETGID_GROUP).gr_gid)
+
+
+def make_directories(directory: Path, owned: Owners) -> None:
     """Make configuration, queue and state below *directory*, owned as postfix-files demands."""
     queue = directory / "queue"
     for path in (directory / "config", queue, queue / "pid"):
         path.mkdir(mode=0o755)
     (directory / "state").mkdir(mode=0o700)
-    shutil.chown(directory / "state", MAIL_OWNER)
+    os.chown(directory / "state", owned.user, -1)
     for name in _PRIVATE_QUEUES:
         (queue / name).mkdir(mode=0o700)
-        shutil.chown(queue / name, MAIL_OWNER)
+        os.chown(queue / name, owned.user, -1)
     for name, mode in (("maildrop", 0o730), ("public", 0o710)):
         (queue / name).mkdir()
         (queue / name).chmod(mode)
-        shutil.chown(queue / name, MAIL_OWNER, SETGID_GROUP)
+        os.chown(queue / name, *owned)
 
 
 def main_cf(directory: Path, settings: Mapping[str, str]) -> str:
@@ -117,16 +135,16 @@ def master_cf(port: int, hold_port: int, *, chroot: bool) -> str:
     return _MASTER_CF.format(port=port, hold_port=hold_port, chroot="y" if chroot else "n")
 
 
-def fill_chroot(queue: Path) -> None:
-    """Copy into *queue* what a chrooted smtp(8) needs, as Debian's configure-instance.sh does."""
+def fill_chroot(queue: Path, root: Path = Path("/")) -> None:
+    """Copy from *root* into *queue* what a chrooted smtp(8) needs, as Debian's configure-instance.sh does."""
     (queue / "etc").mkdir(exist_ok=True)
     for name in _CHROOT_FILES:
-        source = Path("/etc", name)
+        source = root / "etc" / name
         if source.is_file():
             shutil.copyfile(source, queue / "etc" / name)
-    for pattern in ("/lib/*/libgcc_s*.so*", "/lib/*/libnss*.so*", "/lib/*/libresolv*.so*"):
-        for library in glob.glob(pattern):  # noqa: PTH207  the pattern is absolute
-            copy = queue / library.lstrip("/")
+    for pattern in ("lib/*/libgcc_s*.so*", "lib/*/libnss*.so*", "lib/*/libresolv*.so*"):
+        for library in root.glob(pattern):
+            copy = queue / library.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(library, copy)
 
