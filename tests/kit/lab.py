@@ -15,6 +15,7 @@ Who is not root has no lab: its fixtures and the tests marked `lab` are skipped,
 
 import contextlib
 import ctypes
+import errno
 import ipaddress
 import itertools
 import os
@@ -22,6 +23,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 CLONE_NEWNS = 0x00020000  # linux/sched.h; os.unshare comes with Python 3.12
@@ -69,10 +71,11 @@ class Lab:
         self.why_not = _obstacle()
         if self.why_not:
             return
-        self._outside = tuple(os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in ("net", "mnt"))
+        namespaces = (os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in ("net", "mnt"))
+        self._outside = (*namespaces, os.open("/", os.O_PATH | os.O_DIRECTORY))
         try:
             _check(_libc.unshare(CLONE_NEWNET | CLONE_NEWNS), "unshare")
-            _check(_libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "mount --make-rprivate /")
+            _make_mounts_private()
             _set_up_network()
         except OSError as cause:
             # Back to the network that works. The copy of the mounts stays: to leave it would leave a chroot as well.
@@ -84,8 +87,8 @@ class Lab:
         """Return *command* so that it runs in the network and mounts the session came from (package downloads)."""
         if not self._outside:
             return list(command)
-        net, mnt = (f"/proc/{os.getpid()}/fd/{handle}" for handle in self._outside)
-        return ["nsenter", f"--net={net}", f"--mount={mnt}", *command]
+        net, mnt, root = (f"/proc/{os.getpid()}/fd/{handle}" for handle in self._outside)
+        return ["nsenter", f"--net={net}", f"--mount={mnt}", f"--root={root}", *command]
 
     def address(self, *, version: int = 4, public: bool = False) -> str:
         """Return an address of the lab that was not given out before."""
@@ -120,6 +123,24 @@ def _obstacle() -> str:
     if shutil.which("ip") is None:
         return "the lab needs ip: apt-get install iproute2"
     return ""
+
+
+def _make_mounts_private() -> None:
+    """Keep this process's mounts to itself; in a plain chroot "/" is first made a mount point, by a bind of itself."""
+    if _libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None) == 0:
+        return
+    if ctypes.get_errno() != errno.EINVAL:
+        _check(-1, "mount --make-rprivate /")
+    here, aside = Path.cwd(), Path(tempfile.mkdtemp(prefix="lab."))
+    # On a file system of its own the bind reaches no peer of the mount that holds the chroot.
+    _check(_libc.mount(b"lab", bytes(aside), b"tmpfs", 0, None), f"mount tmpfs on {aside}")
+    _check(_libc.mount(None, bytes(aside), None, MS_PRIVATE, None), f"mount --make-private {aside}")
+    root = aside / "root"
+    root.mkdir()
+    _check(_libc.mount(b"/", bytes(root), None, MS_BIND | MS_REC, None), f"mount --rbind / {root}")
+    _check(_libc.mount(None, bytes(root), None, MS_REC | MS_PRIVATE, None), f"mount --make-rprivate {root}")
+    os.chroot(root)
+    os.chdir(here)
 
 
 def _set_up_network() -> None:
