@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from partners.actions.leases import PROBE_ASKED, nudge
-from partners.actions.maps import GroupMap, JudgedEntry, active_map
+from partners.actions.maps import GroupMap, active_map
 from partners.actions.stored import Stored, stored_facts
 from partners.core.observation import NotMeasuredCause
 from partners.core.verdict import Delivery, TlsStatus, Verdict, judge
@@ -148,7 +148,7 @@ def _causes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
 def _judged(key: str, one: GroupMap, stored: Stored, *, now: datetime) -> Verdict:
     """Return the verdict of *one* map about *key*, from stored facts; UNKNOWN where nothing was looked up yet."""
     applies = one.key_of(key)
-    entry = JudgedEntry.of(one.policy_of(applies)) if applies else None
+    entry = one.policy_of(applies) if applies else None
     if stored.dns is None:
         level = entry.level if entry else one.relay.smtp_tls_security_level
         return Verdict(

@@ -1,12 +1,13 @@
 """From facts to opinion to state: verdicts per nexthop and relay group, and the compliance of their channels.
 
 Judged is against the entry active on the relays: what they last reported, until then the published release. A draft is
-never judged here; the guard does that.
+never judged here; the guard does that. A verdict says what Postfix does by whatever key it finds; the state of a
+channel counts only verdicts that rest on a key of its own, for any other entry is another partner's.
 """
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from partners.core.compliance import Compliance, Move, State, assess
 from partners.core.errors import CertificateRefused, MapRefused
 from partners.core.grammar import ParsedPolicy
 from partners.core.levels import Protection, SecurityLevel
+from partners.core.names import table_key
 from partners.core.observation import NexthopFacts, NotMeasuredCause, PeerFacts
 from partners.core.outcome import JudgedPolicy
 from partners.core.relay import RelaySettings
@@ -166,6 +168,7 @@ def _judge_channel(channel: Channel, maps: Sequence[_InForce], *, now: datetime)
 
     Judged is before the transaction; where newer facts came in meanwhile, they are judged instead.
     """
+    own = frozenset(row.table_key for row in channel.nexthops.all())
     nexthops = [row for row in channel.nexthops.all() if not row.key.startswith(".")]
     for _ in range(_ATTEMPTS):
         stamp = _stamp(channel)
@@ -177,9 +180,9 @@ def _judge_channel(channel: Channel, maps: Sequence[_InForce], *, now: datetime)
                 continue
             for row, one, verdict in verdicts:
                 if facts[row.pk].dns is not None:
-                    _write_verdict(row, one.map.group, verdict, now=now)
+                    _write_verdict(row, one.map.group, verdict, is_own=_is_own(verdict, own), now=now)
             _note_pins(channel, list(facts.values()), now=now)
-            released = [verdict for _row, _one, verdict in verdicts if verdict.key is not None]
+            released = [verdict for _row, _one, verdict in verdicts if _is_own(verdict, own)]
             move = _write_state(channel, released, now=now)
         if move is not None:
             before = move.before.value if move.before else ""
@@ -196,11 +199,18 @@ def _stamp(channel: Channel) -> tuple[tuple[object, ...], ...]:
     return (*dns.values_list("pk", "last_seen"), *peers.values_list("pk", "tried_at"))
 
 
-def _write_verdict(nexthop: Nexthop, group: RelayGroup, verdict: Verdict, *, now: datetime) -> None:
+def _is_own(verdict: Verdict, own: frozenset[str]) -> bool:
+    """Whether *verdict* rests on one of the folded keys *own*, not on another channel's parent or on the default."""
+    return verdict.key is not None and table_key(verdict.key) in own
+
+
+def _write_verdict(nexthop: Nexthop, group: RelayGroup, verdict: Verdict, *, is_own: bool, now: datetime) -> None:
     VerdictRow.objects.update_or_create(
         nexthop=nexthop,
         group=group,
         defaults={
+            "key": verdict.key or "",
+            "is_own": is_own,
             "delivery": verdict.delivery.value,
             "tls_status": verdict.tls_status.value,
             "dsn": verdict.dsn,
@@ -231,12 +241,17 @@ def _host_json(row: HostOutcome) -> dict[str, Any]:
 
 
 def _write_state(channel: Channel, verdicts: Sequence[Verdict], *, now: datetime) -> Move | None:
-    """Prolong the open interval of *channel*, or close it and open the next one where the state moved."""
+    """Prolong the open interval of *channel*, or close it and open the next one where the state moved.
+
+    No verdict means that no map holds an entry of the channel: that is a fact, and ends whatever state there was.
+    """
     row = ComplianceInterval.objects.filter(channel=channel, valid_to__isnull=True).first()
     if channel.removed_at is not None and not verdicts:
         ComplianceInterval.objects.filter(channel=channel, valid_to__isnull=True).update(valid_to=now)
         return None
     current = _compliance(row) if row else None
+    if current is not None and not verdicts:
+        current = replace(current, last_known=None)
     now = max(now, row.valid_from) if row else now  # of two who judge at once, the later clock may come first
     after, move = assess(Protection(channel.agreed), verdicts, current, now, is_rolling=_is_rolling(channel))
     fields = {

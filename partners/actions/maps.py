@@ -14,43 +14,14 @@ from partners.core.entry import PolicyEntry
 from partners.core.errors import EntryRefused, MapRefused, RefusedInput
 from partners.core.grammar import Invalid, ParsedPolicy, digest_of, parse_value
 from partners.core.levels import SecurityLevel
-from partners.core.names import Nexthop, lookup_keys
+from partners.core.names import Nexthop, lookup_keys, table_key
 from partners.core.policymap import render
 from partners.core.relay import RelaySettings
 from partners.models import Artefact, Channel, Head, Pin, PrivateAuthority, RelayGroup
 
-__all__ = ["GroupMap", "JudgedEntry", "active_map", "active_text", "demand_entries", "keys_of", "render_group"]
+__all__ = ["GroupMap", "active_map", "active_text", "demand_entries", "keys_of", "render_group"]
 
 Applying = tuple[str, tuple[str | None, ...]]  # a value, and what each of its tafiles holds
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedEntry:
-    """A value of the map as judge() reads it; None where the attribute is not there."""
-
-    level: SecurityLevel
-    match: tuple[str, ...] = ()
-    tafile: tuple[str, ...] = ()
-    protocols: str | None = None
-    ciphers: str | None = None
-    exclude: str | None = None
-    servername: str | None = None
-    invalid: str = ""
-
-    @classmethod
-    def of(cls, policy: ParsedPolicy | Invalid) -> "JudgedEntry":
-        """Return *policy* with what is invalid about it."""
-        if isinstance(policy, Invalid):
-            return cls(SecurityLevel.NONE, invalid=policy.reason)
-        return cls(
-            policy.level,
-            policy.match,
-            policy.tafile,
-            policy.protocols,
-            policy.ciphers,
-            policy.exclude,
-            policy.servername,
-        )
 
 
 @dataclass(frozen=True)
@@ -89,9 +60,14 @@ class GroupMap:
             found[key] = value
         return found
 
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        """Folded key -> key as written: Postfix folds both sides of a lookup."""
+        return {table_key(key): key for key in self.entries}
+
     def key_of(self, nexthop: str) -> str | None:
-        """Return the key that applies to *nexthop*, None for main.cf's default."""
-        return next((key for key in lookup_keys(nexthop) if key in self.entries), None)
+        """Return the key that applies to *nexthop*, whoever's it is, None for main.cf's default."""
+        return next((self._keys[key] for key in lookup_keys(nexthop) if key in self._keys), None)
 
     def policy_of(self, key: str) -> ParsedPolicy | Invalid:
         """Return what Postfix reads under *key*."""

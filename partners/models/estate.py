@@ -1,11 +1,14 @@
 """Partners, their channels and the people on their side."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from partners.core.levels import Protection, SecurityLevel
+from partners.core.names import table_key
 
 __all__ = ["Channel", "Contact", "Membership", "Nexthop", "Partner", "PrivateAuthority"]
 
@@ -83,14 +86,26 @@ class Channel(models.Model):
         return f"channel {self.pk}"
 
 
+class TableKeyField(models.CharField):  # type: ignore[type-arg]  # Django's class takes no parameters when it runs
+    """The key as Postfix folds it, kept by the field itself (as auto_now is), so that no writer can forget it."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: ARG002, FBT001  Django's signature
+        """Return the folded key of the row that is saved."""
+        folded = table_key(str(getattr(model_instance, "key", "")))
+        setattr(model_instance, self.attname, folded)
+        return folded
+
+
 class Nexthop(models.Model):
     """A policy map key of a channel, exactly as Postfix looks it up, and when it is to be looked up again.
 
+    table_key: the same folded; two keys that fold alike are one key to Postfix, so the database takes only one of them.
     due_at is the work: whoever claims the row sets lease_token and lease_until; a record without that token is dropped.
     """
 
     channel = models.ForeignKey(Channel, models.PROTECT, related_name="nexthops")
     key = models.CharField(_("nexthop"), max_length=300, unique=True)
+    table_key = TableKeyField(max_length=900, unique=True, editable=False)  # folding makes up to three of one character
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     asked_by = models.CharField(max_length=16, blank=True)
     lease_token = models.CharField(max_length=32, blank=True)

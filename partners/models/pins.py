@@ -32,7 +32,14 @@ class Pin(models.Model):
 
     of_key: digest of the SubjectPublicKeyInfo, else of the certificate. digests: algorithm -> "AA:BB:…", all algorithms
     known (a bare fingerprint knows one). proposed_by and decided_by are two people, in the database too.
+    origin: how we know it; what only our probe saw is to be confirmed by another way. is_backup: kept on purpose though
+    no address shows it, so that it is no rollover. seen_on of seen_of addresses show it now; seen_everywhere_at: since
+    when all of them do.
     """
+
+    class Origin(models.TextChoices):
+        GIVEN = "given"
+        SEEN = "seen"
 
     class State(models.TextChoices):
         PROPOSED = "proposed"
@@ -53,6 +60,10 @@ class Pin(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     word = models.CharField(max_length=500, blank=True)
     single_operator = models.BooleanField(default=False)
+    origin = models.CharField(max_length=8, choices=Origin.choices, default=Origin.GIVEN)
+    is_backup = models.BooleanField(default=False)
+    seen_on = models.PositiveSmallIntegerField(default=0)
+    seen_of = models.PositiveSmallIntegerField(default=0)
     seen_everywhere_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
 

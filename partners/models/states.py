@@ -9,17 +9,33 @@ from partners.models.relays import RelayGroup
 __all__ = ["ComplianceInterval", "VerdictRow"]
 
 
+class VerdictQuerySet(models.QuerySet["VerdictRow"]):
+    """Verdicts, narrowed to what may be told to whom."""
+
+    def own(self) -> "VerdictQuerySet":
+        """Return those that rest on an entry of the nexthop's own channel: the only ones that tell of no other."""
+        return self.filter(is_own=True)
+
+
 class VerdictRow(models.Model):
-    """The current verdict for a nexthop on a relay group, as judged against the entry active there."""
+    """The current verdict for a nexthop on a relay group, as judged against the entry active there.
+
+    key: the map key that applied, "" for main.cf's default. is_own: it is one of the channel's own keys. Where it is
+    not, mail goes by another channel's parent entry or by the default: true, but the mail team's to see alone.
+    """
 
     nexthop = models.ForeignKey(Nexthop, models.CASCADE, related_name="verdicts")
     group = models.ForeignKey(RelayGroup, models.CASCADE, related_name="verdicts")
+    key = models.CharField(max_length=300, blank=True)
+    is_own = models.BooleanField(default=False)
     delivery = models.CharField(max_length=12)
     tls_status = models.CharField(max_length=12)
     dsn = models.CharField(max_length=12)
     reasons = models.JSONField(default=list)
     hosts = models.JSONField(default=list)
     judged_at = models.DateTimeField()
+
+    objects = VerdictQuerySet.as_manager()
 
     class Meta:
         constraints = (models.UniqueConstraint(name="verdict_once", fields=["nexthop", "group"]),)

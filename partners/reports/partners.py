@@ -103,7 +103,8 @@ def _search(query: str) -> Q:
 def _with_columns(channels: QuerySet[Channel]) -> Any:
     """Add state, cause, first key, verdict and newest sighting as columns, so that no row costs a query."""
     state = ComplianceInterval.objects.filter(channel=OuterRef("pk"), valid_to__isnull=True)
-    verdict = VerdictRow.objects.filter(nexthop__channel=OuterRef("pk")).order_by("nexthop__key", "group__name")
+    own = VerdictRow.objects.own()  # an entry of another channel says nothing about this one
+    verdict = own.filter(nexthop__channel=OuterRef("pk")).order_by("nexthop__key", "group__name")
     seen = (
         Sighting.objects.filter(current=True, endpoint__nexthops__channel=OuterRef("pk"))
         .order_by("-last_seen")
@@ -162,7 +163,11 @@ class HostRow:
 
 @dataclass(frozen=True, slots=True)
 class ChannelPage:
-    """All that a channel's page shows. bounces_at: at the latest, of mail that waits; None where none has to wait."""
+    """All that a channel's page shows. bounces_at: at the latest, of mail that waits; None where none has to wait.
+
+    applies: for the mail team alone, the key outside of this channel by which mail goes until an own entry is released
+    ("" where there is none, or main.cf's default applies). A partner gets outcomes of own entries only.
+    """
 
     channel: Channel
     keys: tuple[str, ...]
@@ -177,6 +182,7 @@ class ChannelPage:
     pins: tuple[Pin, ...]
     intervals: tuple[ComplianceInterval, ...]
     bounces_at: datetime | None = None
+    applies: str = ""
 
 
 def channel_page(user: User, pk: int) -> ChannelPage | None:
@@ -187,8 +193,9 @@ def channel_page(user: User, pk: int) -> ChannelPage | None:
     keys = tuple(channel.nexthops.values_list("key", flat=True))
     intervals = tuple(channel.intervals.order_by("-valid_from")[:20])
     now = intervals[0] if intervals and intervals[0].valid_to is None else None
-    rows = VerdictRow.objects.filter(nexthop__channel=channel).select_related("group")
-    verdicts = list(rows.order_by("nexthop__key", "group__name"))
+    allowed = VerdictRow.objects.all() if user.sees_everything else VerdictRow.objects.own()
+    rows = allowed.filter(nexthop__channel=channel).select_related("group")
+    verdicts = list(rows.order_by("-is_own", "nexthop__key", "group__name"))
     verdict = verdicts[0] if verdicts else None
     return ChannelPage(
         channel=channel,
@@ -203,7 +210,8 @@ def channel_page(user: User, pk: int) -> ChannelPage | None:
         judged_at=verdict.judged_at if verdict else None,
         pins=tuple(channel.pins.select_related("certificate", "proposed_by", "decided_by")),
         intervals=intervals,
-        bounces_at=_bounces_at(now, verdicts),
+        bounces_at=_bounces_at(now, [row for row in verdicts if row.is_own]),
+        applies=verdict.key if verdict and not verdict.is_own else "",
     )
 
 
