@@ -27,6 +27,7 @@ from partners.models import Nexthop as NexthopRow
 
 __all__ = [
     "ADDRESS_LEASE",
+    "JUDGE_STALE",
     "NEXTHOP_LEASE",
     "PROBE_ASKED",
     "AddressClaim",
@@ -45,6 +46,7 @@ __all__ = [
 NEXTHOP_LEASE = timedelta(minutes=3)  # longer than all lookups of a nexthop may take
 ADDRESS_LEASE = timedelta(minutes=10)  # longer than all sessions with an address may take, one after the other
 PROBE_ASKED = "partners.tasks.probing.probe_asked"
+JUDGE_STALE = "partners.tasks.alerts.judge_stale"
 _CONTROL_QUEUE = "control"
 _NUDGE_EXPIRES_SECONDS = 60
 

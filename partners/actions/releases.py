@@ -14,6 +14,7 @@ from partners.actions.access import demand_approver, demand_editor, may_approve,
 from partners.actions.changes import free_keys, reset_to_draft, unstage
 from partners.actions.drafts import Snapshot, draft_of, released_at, with_changes
 from partners.actions.guard import Report, inspect
+from partners.actions.leases import JUDGE_STALE, nudge
 from partners.actions.maps import GroupMap, active_map, active_text, render_group
 from partners.core.errors import GuardRefused, MapRefused, RefusedInput, SamePersonRefused, StaleRefused
 from partners.models import (
@@ -126,6 +127,7 @@ def publish(candidate: Candidate, *, by: User, now: datetime, reason: str = "") 
             "single_operator": release.single_operator,
         }
         audit.record("release.published", f"release {release.number}", by=by, now=now, detail=detail)
+        nudge(JUDGE_STALE)
     return release
 
 

@@ -8,13 +8,16 @@ from partners.actions.partners import end_relaxations
 
 __all__ = ["end_lowered", "judge_stale"]
 
-NEXTHOPS_MAX = 500  # a tick; the next one goes on
+NEXTHOPS_MAX = 500  # at a time
+TURNS_MAX = 20  # after a release all nexthops are due at once; what is left is the next tick's
 
 
 @shared_task(name="partners.tasks.alerts.judge_stale")  # type: ignore[untyped-decorator]  # celery has no types
 def judge_stale() -> None:
     """Judge what was not judged since the last release, or lately (queue control)."""
-    judge_due(NEXTHOPS_MAX, now=timezone.now())
+    for _ in range(TURNS_MAX):
+        if judge_due(NEXTHOPS_MAX, now=timezone.now()) < NEXTHOPS_MAX:
+            return
 
 
 @shared_task(name="partners.tasks.alerts.end_lowered")  # type: ignore[untyped-decorator]  # celery has no types

@@ -72,6 +72,7 @@ class Round:
     _claims: list[AddressClaim] = field(default_factory=list)
     _running: dict[Session, tuple[AddressClaim, Target]] = field(default_factory=dict)
     _ends: float = 0.0
+    _has_claimed: bool = False
 
     def run(self) -> Counts:
         """Look up what is due, then speak to what is due, and return what was done."""
@@ -79,7 +80,8 @@ class Round:
         self._ends = begun + (ASKED_LONGEST if self.asked else ROUND_LONGEST).total_seconds()
         async_to_sync(self._run)()
         self.counts.seconds = round(time.monotonic() - begun, 3)
-        log.info("probe.round", **{name: getattr(self.counts, name) for name in Counts.__slots__})
+        if self._has_claimed:  # a tick that finds nothing due is no outcome
+            log.info("probe.round", **{name: getattr(self.counts, name) for name in Counts.__slots__})
         return self.counts
 
     async def _run(self) -> None:
@@ -115,6 +117,7 @@ class Round:
             )
             if not claims:
                 break
+            self._has_claimed = True
             looked_up += [claim.pk for claim in claims]
             await self._resolve_all(claims)
         return looked_up
@@ -159,6 +162,7 @@ class Round:
             claims = await sync_to_async(claim_addresses)(ADDRESSES_AT_ONCE, now=timezone.now(), only=self.only)
             if not claims:
                 return
+            self._has_claimed = True
             self._claims = [claim for claim in self._claims if claim.open] + claims
             for claim in claims:
                 if not claim.targets:

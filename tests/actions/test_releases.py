@@ -6,10 +6,13 @@ import pytest
 
 from partners.actions.approvals import approve_pin
 from partners.actions.certificates import submit
+from partners.actions.leases import JUDGE_STALE, PROBE_ASKED
 from partners.actions.partners import add_partner, edit_channel, remove_channel
 from partners.actions.releases import active_text, approve, cut, head, publish, roll_back
 from partners.core.errors import GuardRefused, MapRefused, SamePersonRefused, StaleRefused
 from partners.models import Artefact, Candidate, CandidateMap, Change, Nexthop, Pin, RelayGroup, Release, User
+from partners.tasks.alerts import judge_stale
+from partners.tasks.probing import probe_asked
 from tests.actions.facts import seen
 from tests.actions.people import NOON, approver, editor
 from tests.kit.ca import self_signed
@@ -49,6 +52,20 @@ def published(change: Change, by: User, second: User) -> Release:
     candidate = cut([change], by=by, now=NOON)
     yes(candidate, second, accept_stops=True)
     return publish(candidate, by=by, now=NOON)
+
+
+class TestNudge:
+    def test_a_release_wakes_the_judge(self, eda: User, ann: User, django_capture_on_commit_callbacks) -> None:
+        """States follow a release at once, not with the next tick."""
+        with django_capture_on_commit_callbacks() as woken:
+            published(pinned(eda), eda, ann)
+
+        assert [one.args for one in woken][-1] == ("partners.tasks.alerts.judge_stale",)
+
+    def test_the_name_is_that_of_the_task(self) -> None:
+        """Actions name the task, for they may not import it."""
+        assert judge_stale.name == JUDGE_STALE
+        assert probe_asked.name == PROBE_ASKED
 
 
 class TestCut:
