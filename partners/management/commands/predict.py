@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from partners.core.outcome import Delivery, HostOutcome, JudgedPolicy, TlsStatus
 from partners.core.reasons import REASON_TEXTS, Reason, command_by_hand
 from partners.core.relay import PostfixRelease, RelaySettings
 from partners.core.verdict import judge, profiles_needed
+from partners.management.jsonl import run as jsonl
 from partners.probe.session import Outcome, Target
 from partners.tasks.engines import engine_from_settings
 
@@ -51,11 +53,14 @@ class Prediction:
 class Command(BaseCommand):
     """Predict a delivery, host by host, with the line of the map that brings it about."""
 
+    requires_system_checks = ()  # they would ask the database
     help = "Look up NEXTHOP, speak to its mail servers, and say what Postfix would do with mail to it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the nexthop, the policy, and what of the relay changes the outcome."""
-        parser.add_argument("nexthop", metavar="NEXTHOP", help="example.com, example.com:587, [mx.example.com], …")
+        parser.add_argument(
+            "nexthop", metavar="NEXTHOP", nargs="?", help="example.com, example.com:587, [mx.example.com], …"
+        )
         parser.add_argument(
             "--policy",
             metavar="'LEVEL attr=value …'",
@@ -65,9 +70,20 @@ class Command(BaseCommand):
         parser.add_argument("--ca-file", metavar="PATH", help=f"smtp_tls_CAfile of the relay (default {SYSTEM_CAS})")
         parser.add_argument("--postfix", metavar="RELEASE", default="3.7.11", help="release of the relay")
         parser.add_argument("--dnssec", action="store_true", help="the relay has smtp_dns_support_level = dnssec")
+        parser.add_argument(
+            "--jsonl", action="store_true", help="read one JSON object a line, write one a line, as they finish"
+        )
+        parser.add_argument(
+            "--concurrency", metavar="N", type=int, default=jsonl.CONCURRENCY, help="with --jsonl: nexthops at once"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
         """Predict and print."""
+        if options["jsonl"]:
+            self._stream(options)
+            return
+        if options["nexthop"] is None:
+            raise CommandError(_("NEXTHOP is missing; with --jsonl it stands in each line"))
         try:
             nexthop = Nexthop.parse(options["nexthop"])
             relay = _relay(options)
@@ -84,6 +100,19 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(_as_json(chosen, predictions, facts, peers), indent=2, ensure_ascii=True))
         else:
             self.stdout.write("\n".join(_as_text(chosen, predictions, facts)))
+
+    def _stream(self, options: dict[str, Any]) -> None:
+        """Answer standard input line by line."""
+        if options["nexthop"] is not None or options["policy"] is not None:
+            raise CommandError(_("with --jsonl nexthop and policy stand in each line, not on the command line"))
+        if not 1 <= options["concurrency"] <= jsonl.CONCURRENCY_MAX:
+            raise CommandError(_("--concurrency is a number from 1 to {most}").format(most=jsonl.CONCURRENCY_MAX))
+        try:
+            status = jsonl.run(engine_from_settings, concurrency=options["concurrency"])
+        except PortalError as refused:
+            raise CommandError(str(refused)) from refused
+        if status:
+            sys.exit(status)
 
     def _tell(self, target: Target, stage: Stage) -> None:
         self.stderr.write(f"{target.address} port {target.port}: {stage.value}")

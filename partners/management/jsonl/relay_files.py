@@ -1,0 +1,53 @@
+"""The files that a described relay would read, on this machine; sizes are bounded, and what did not change is kept."""
+
+import os
+import stat
+from collections import OrderedDict
+from pathlib import Path
+
+__all__ = ["FILE_BYTES_MAX", "RelayFiles"]
+
+FILE_BYTES_MAX = 8_000_000
+NAMES_MAX = 10_000
+KEPT_MAX = 256
+
+_Stamp = tuple[int, int, int]
+
+
+class RelayFiles:
+    """Reads regular files alone: a FIFO or a device in a tafile= would never end."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[_Stamp, bytes]] = OrderedDict()
+
+    def read(self, path: str) -> bytes | None:
+        """Return the contents of *path*; None where it cannot be read, is no regular file, or is too large."""
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (OSError, ValueError):  # ValueError: a NUL in the path
+            return None
+        try:
+            status = os.fstat(handle)
+            stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > FILE_BYTES_MAX:
+                return None
+            kept = self._kept.get(path)
+            if kept is not None and kept[0] == stamp:
+                return kept[1]
+            content = os.read(handle, FILE_BYTES_MAX)
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
+        self._kept[path] = (stamp, content)
+        if len(self._kept) > KEPT_MAX:
+            self._kept.popitem(last=False)
+        return content
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in the directory *path*, [] where it cannot be read or holds too many."""
+        try:
+            found = [entry.name for entry in Path(path).iterdir()]
+        except (OSError, ValueError):
+            return []
+        return found if len(found) <= NAMES_MAX else []

@@ -1,0 +1,158 @@
+"""One line of input: a message to a nexthop, through one smtp transport."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from partners.core.errors import RefusedInput, SettingsRefused
+from partners.core.grammar import Invalid, ParsedPolicy, parse_value
+from partners.core.main_cf import FRESH_INSTALL, Files, MainCf, relay_settings
+from partners.core.names import Nexthop, shown
+from partners.core.policy_maps import Found, find_policy, read_sources, rows
+from partners.core.relay import DEBIAN_12, OpensslRelease, PostfixRelease, RelaySettings
+
+__all__ = ["Request", "Unusable", "identity_of", "read_request"]
+
+TABLE_ROWS_MAX = 100_000
+HEADERS_MAX = 1000
+SECONDS_MAX = 10**9
+
+
+class Unusable(Exception):
+    """A line that cannot be answered; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one line asks.
+
+    key: of the table, None where main.cf's level applies; unknown: why it is not known which entry does.
+    """
+
+    identity: Any
+    nexthop: Nexthop
+    relay: RelaySettings
+    policy: ParsedPolicy | Invalid | None
+    key: str | None
+    unknown: str
+    message_age: int
+    headers: tuple[str, ...]
+
+
+def identity_of(line: bytes) -> Any:
+    """Return the id of *line*, null where it has none: an error names it if it can."""
+    try:
+        decoded = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return decoded.get("id") if isinstance(decoded, dict) else None
+
+
+def read_request(line: bytes, files: Files) -> Request:
+    """Read one line. Errors: Unusable."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as cause:
+        raise Unusable(f"the line is no JSON: {cause}") from cause
+    if not isinstance(fields, dict):
+        raise Unusable("the line is no JSON object")
+    if "id" not in fields:
+        raise Unusable('"id" is missing')
+    try:
+        return _request(fields, files)
+    except RefusedInput as refused:
+        raise Unusable(str(refused)) from refused
+
+
+def _request(fields: dict[str, Any], files: Files) -> Request:
+    nexthop = Nexthop.parse(_typed(fields, "nexthop", str))
+    if not nexthop.is_destination:
+        raise Unusable(f"nexthop {shown(nexthop.text)}: it covers the names below it and is no destination itself")
+    main_cf = MainCf(_parameters(fields), _postfix(fields), FRESH_INSTALL)
+    found = _found(fields, nexthop.text, main_cf, files)
+    policies = (found.value,) if found.key is not None else ()
+    relay = relay_settings(
+        main_cf, openssl=_openssl(fields), chroot=_typed(fields, "chroot", bool, False), files=files, policies=policies
+    )
+    policy: ParsedPolicy | Invalid | None = None
+    if found.broken:
+        policy = Invalid(found.broken)
+    elif found.key is not None:
+        policy = parse_value(found.value, relay.postfix, relay)
+    return Request(
+        identity=fields["id"],
+        nexthop=nexthop,
+        relay=relay,
+        policy=policy,
+        key=found.key,
+        unknown=found.unknown,
+        message_age=_age(fields),
+        headers=_headers(fields),
+    )
+
+
+def _found(fields: dict[str, Any], nexthop: str, main_cf: MainCf, files: Files) -> Found:
+    """Look the nexthop up: main.cf's tables where it names any, else the table that came along."""
+    if main_cf.is_set("smtp_tls_policy_maps"):
+        return find_policy(read_sources(main_cf.value("smtp_tls_policy_maps"), main_cf.release, files), nexthop)
+    table = _typed(fields, "table", list, [])
+    if len(table) > TABLE_ROWS_MAX:
+        raise Unusable(f'"table" has more than {TABLE_ROWS_MAX} rows')
+    pairs = []
+    for number, row in enumerate(table):
+        if not isinstance(row, dict):
+            raise Unusable(f'"table" row {number} is no object with key and value')
+        pairs.append((_typed(row, "key", str), _typed(row, "value", str)))
+    return find_policy((rows(pairs),), nexthop)
+
+
+def _parameters(fields: dict[str, Any]) -> Mapping[str, str]:
+    given: dict[str, str] = _typed(fields, "main_cf", dict, {})
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise Unusable(f'"main_cf": {shown(name)} is no string; write it as postconf prints it')
+    return given
+
+
+def _postfix(fields: dict[str, Any]) -> PostfixRelease:
+    text = _typed(fields, "postfix", str, str(DEBIAN_12[0]))
+    try:
+        return PostfixRelease.parse(text)
+    except ValueError as cause:
+        raise SettingsRefused(f'"postfix" {shown(text)}', "it is no release", "write 3.7.11") from cause
+
+
+def _openssl(fields: dict[str, Any]) -> OpensslRelease:
+    text = _typed(fields, "openssl", str, str(DEBIAN_12[1]))
+    try:
+        return OpensslRelease.parse(text)
+    except ValueError as cause:
+        raise SettingsRefused(f'"openssl" {shown(text)}', "it is no release", "write 3.0.19") from cause
+
+
+def _age(fields: dict[str, Any]) -> int:
+    age = fields.get("message_age")
+    if age is None:
+        return 0
+    if isinstance(age, bool) or not isinstance(age, int | float) or not 0 <= age <= SECONDS_MAX:
+        raise Unusable('"message_age" is no number of seconds')
+    return int(age)
+
+
+def _headers(fields: dict[str, Any]) -> tuple[str, ...]:
+    headers = _typed(fields, "headers", list, [])
+    if len(headers) > HEADERS_MAX or not all(isinstance(line, str) for line in headers):
+        raise Unusable(f'"headers" is no list of at most {HEADERS_MAX} strings')
+    return tuple(headers)
+
+
+def _typed(fields: dict[str, Any], name: str, kind: type, default: Any = None) -> Any:
+    """Return a field, *default* where it is missing or null; no default makes it needed."""
+    value = fields.get(name)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, kind):
+        word = {str: "string", list: "list", dict: "object", bool: "boolean"}[kind]
+        raise Unusable(f'"{name}" is missing' if name not in fields else f'"{name}" is no {word}')
+    return value
