@@ -13,6 +13,7 @@ from datetime import datetime
 import structlog
 from django.db import transaction
 
+from partners.actions.chains import link_chains
 from partners.actions.judging import judge_nexthops, profiles_asked
 from partners.actions.leases import AddressClaim, NexthopClaim, Target, set_aside
 from partners.core.certificates import CertificateFacts, certificate_facts, clean_text, spki_of
@@ -83,6 +84,7 @@ def record_peers(batch: Sequence[Result], *, now: datetime) -> int:
     batch = sorted(batch, key=lambda row: row.claim.address)  # as record_dns, so that no two wait for each other
     seen = [None if isinstance(row.facts, NotMeasured) else _observation(row.facts) for row in batch]
     _keep_certificates({der for row in batch for der in _chain(row.facts)}, now=now)
+    link_chains((one.pk, _chain(row.facts)) for row, one in zip(batch, seen, strict=True) if one is not None)
     kept: list[Result] = []
     with transaction.atomic():
         for row, observation in zip(batch, seen, strict=True):

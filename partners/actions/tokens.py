@@ -11,22 +11,31 @@ from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_approver
-from partners.core.errors import StaleRefused
-from partners.models import RelayGroup, RelayToken, User
+from partners.core.errors import SettingsRefused, StaleRefused
+from partners.core.names import DnsName
+from partners.models import Relay, RelayGroup, RelayToken, User
 
-__all__ = ["group_of_token", "make_relay_token", "revoke_relay_token"]
+__all__ = ["group_of_token", "make_relay_token", "note_fetch", "revoke_relay_token", "token_of"]
 
 _SHAPE = re.compile(r"tlsp_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _NO_HASH = "0" * 64  # compared with where no token has that prefix, so that both answers take the same steps
 
 
-def make_relay_token(group: RelayGroup, *, by: User, now: datetime) -> str:
-    """Return a new token for *group*; it is shown this once and kept as SHA-256 alone."""
+def make_relay_token(group: RelayGroup, *, by: User, now: datetime, relay: str = "") -> str:
+    """Return a new token for *group*; it is shown this once and kept as SHA-256 alone.
+
+    relay: the name of the relay that is given it; the portal knows that relay from then on. A relay is in one group.
+    """
     demand_approver(by)
+    name = _relay_name(relay)
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     with transaction.atomic():
-        RelayToken.objects.create(group=group, prefix=prefix, sha256=_sha256(secret), made_at=now)
-        audit.record("relay-token.made", f"relay group {group}", by=by, now=now, detail={"prefix": prefix})
+        holder = Relay.objects.get_or_create(name=name, defaults={"group": group})[0] if name else None
+        if holder is not None and holder.group_id != group.pk:
+            raise SettingsRefused(_("relay %s") % name, _("it is in another relay group"), _("revoke its token there"))
+        RelayToken.objects.create(group=group, relay=holder, prefix=prefix, sha256=_sha256(secret), made_at=now)
+        detail = {"prefix": prefix, "relay": name}
+        audit.record("relay-token.made", f"relay group {group}", by=by, now=now, detail=detail)
     return f"tlsp_{prefix}_{secret}"
 
 
@@ -47,6 +56,12 @@ def group_of_token(secret: str, *, now: datetime) -> RelayGroup | None:
 
     The prefix finds the row; the secret part decides, by its hash and in constant time.
     """
+    token = token_of(secret, now=now)
+    return token.group if token else None
+
+
+def token_of(secret: str, *, now: datetime) -> RelayToken | None:
+    """Return the token, with its group, that *secret* is; as group_of_token()."""
     parts = _SHAPE.fullmatch(secret)
     prefix, rest = parts.groups() if parts else ("", "")
     token = RelayToken.objects.select_related("group").filter(prefix=prefix, revoked_at__isnull=True).first()
@@ -54,7 +69,17 @@ def group_of_token(secret: str, *, now: datetime) -> RelayGroup | None:
     if token is None or not fits:
         return None
     RelayToken.objects.filter(pk=token.pk).update(used_at=now)
-    return token.group
+    return token
+
+
+def note_fetch(token: RelayToken, number: int, *, now: datetime) -> None:
+    """Note that the relay with *token* was answered with release *number*, or told that it has it already."""
+    RelayToken.objects.filter(pk=token.pk).update(fetched_at=now, fetched_release=number)
+
+
+def _relay_name(text: str) -> str:
+    """Return *text* as the name of a host of ours, "" for none. Errors: NameRefused."""
+    return str(DnsName.parse(text)) if text.strip() else ""
 
 
 def _sha256(text: str) -> str:

@@ -3,7 +3,7 @@
 from partners.models.accounts import User
 from partners.models.audit import AuditEntry
 from partners.models.estate import Channel, Contact, Membership, Nexthop, Partner, PrivateAuthority
-from partners.models.facts import Address, DnsSighting, Endpoint, Observation, Sighting
+from partners.models.facts import Address, ChainLink, DnsSighting, Endpoint, Observation, Sighting
 from partners.models.invitations import Invitation
 from partners.models.pins import Certificate, Pin
 from partners.models.relays import Relay, RelayGroup, RelayToken
@@ -18,6 +18,7 @@ __all__ = [
     "Candidate",
     "CandidateMap",
     "Certificate",
+    "ChainLink",
     "Change",
     "Channel",
     "ComplianceInterval",

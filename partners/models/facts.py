@@ -3,8 +3,9 @@
 from django.db import models
 
 from partners.models.estate import Nexthop
+from partners.models.pins import Certificate
 
-__all__ = ["Address", "DnsSighting", "Endpoint", "Observation", "Sighting"]
+__all__ = ["Address", "ChainLink", "DnsSighting", "Endpoint", "Observation", "Sighting"]
 
 
 class Address(models.Model):
@@ -54,6 +55,20 @@ class Observation(models.Model):
 
     def __str__(self) -> str:
         return self.facts_key
+
+
+class ChainLink(models.Model):
+    """A certificate in the chain that an observation saw; position 0 is the leaf. Written once, with the facts."""
+
+    observation = models.ForeignKey(Observation, models.CASCADE, related_name="chain_links")
+    certificate = models.ForeignKey(Certificate, models.PROTECT, related_name="chain_links")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(name="chain_link_once", fields=["observation", "position"]),)
+
+    def __str__(self) -> str:
+        return f"{self.observation_id}:{self.position}"
 
 
 class Sighting(models.Model):

@@ -43,14 +43,21 @@ class Relay(models.Model):
 
 
 class RelayToken(models.Model):
-    """What a relay shows to fetch its group's map and nothing else; only the SHA-256 of the secret is kept."""
+    """What a relay shows to fetch its group's map and nothing else; only the SHA-256 of the secret is kept.
+
+    relay: whose token it is, None where that was not said. fetched_release: what it was last answered with; what the
+    relay then did with it, only the relay can tell.
+    """
 
     group = models.ForeignKey(RelayGroup, models.PROTECT, related_name="tokens")
+    relay = models.ForeignKey(Relay, models.PROTECT, null=True, blank=True, related_name="tokens")
     prefix = models.CharField(max_length=12, unique=True)
     sha256 = models.CharField(max_length=64)
     made_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     used_at = models.DateTimeField(null=True, blank=True)
+    fetched_at = models.DateTimeField(null=True, blank=True)
+    fetched_release = models.PositiveIntegerField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.prefix

@@ -2,8 +2,8 @@
 
 import pytest
 
-from partners.actions.tokens import group_of_token, make_relay_token, revoke_relay_token
-from partners.core.errors import NotAllowed, StaleRefused
+from partners.actions.tokens import group_of_token, make_relay_token, note_fetch, revoke_relay_token, token_of
+from partners.core.errors import NotAllowed, SettingsRefused, StaleRefused
 from partners.models import RelayGroup, RelayToken
 from tests.actions.people import NOON, approver, editor
 
@@ -55,3 +55,28 @@ def test_an_editor_makes_none() -> None:
     """A token is a door to the whole map."""
     with pytest.raises(NotAllowed):
         make_relay_token(RelayGroup.objects.create(name="main"), by=editor(), now=NOON)
+
+
+def test_a_token_names_its_relay() -> None:
+    """The portal knows the relay from then on; a relay is in one group alone."""
+    main, other, boss = RelayGroup.objects.create(name="main"), RelayGroup.objects.create(name="other"), approver()
+    make_relay_token(main, by=boss, now=NOON, relay="MX1.house.example.")
+
+    with pytest.raises(SettingsRefused, match="another relay group"):
+        make_relay_token(other, by=boss, now=NOON, relay="mx1.house.example")
+
+    token = RelayToken.objects.get()
+    assert token.relay is not None
+    assert (token.relay.name, token.relay.group) == ("mx1.house.example", main)
+
+
+def test_a_fetch_is_noted() -> None:
+    """When it was, and which release it was answered with."""
+    secret = make_relay_token(RelayGroup.objects.create(name="main"), by=approver(), now=NOON)
+    token = token_of(secret, now=NOON)
+    assert token is not None
+
+    note_fetch(token, 7, now=NOON)
+
+    token.refresh_from_db()
+    assert (token.fetched_release, token.fetched_at) == (7, NOON)
