@@ -1,11 +1,13 @@
 """Who works on which row now: claims with a random token and a deadline, and rows that are asked for.
 
 A claim is a conditional update, so two workers never hold one row. A worker that dies lets its deadline pass: the row
-is claimed again, and after a third time it is set aside until a person asks for it.
+is claimed again, and after a third time it is set aside until a person asks for it. Deadlines are set and compared by
+the database's clock alone: a worker whose own clock is wrong takes nobody's row.
 """
 
 import secrets
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +16,8 @@ from typing import Any, TypeVar
 import structlog
 from celery import current_app
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
 from kombu.exceptions import OperationalError
 
 from partners.actions import audit
@@ -36,11 +39,13 @@ __all__ = [
     "ask_now",
     "claim_addresses",
     "claim_nexthops",
+    "database_now",
     "give_back",
     "lost_nudges",
     "make_due",
     "nudge",
     "set_aside",
+    "shared_clock",
 ]
 
 NEXTHOP_LEASE = timedelta(minutes=3)  # longer than all lookups of a nexthop may take
@@ -85,6 +90,19 @@ class AddressClaim:
     open: set[int] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     leaf_ends: list[datetime] = field(default_factory=list)
+
+
+def database_now() -> datetime:
+    """Return the moment by the clock that all workers share, the database's."""
+    # An aggregate over no row is one row all the same, which the ORM turns into a datetime on either database.
+    found: datetime = NexthopRow.objects.filter(pk=0).aggregate(moment=Coalesce(Max(Now()), Now()))["moment"]
+    return found
+
+
+def shared_clock() -> Callable[[], datetime]:
+    """Return a clock that begins at the database's moment and goes on by itself, whatever this machine's date says."""
+    begun, moment = time.monotonic(), database_now()
+    return lambda: moment + timedelta(seconds=time.monotonic() - begun)
 
 
 def claim_nexthops(
@@ -165,7 +183,7 @@ def _send(task: str) -> None:
 
 def _due(rows: "QuerySet[Row]", now: datetime) -> "QuerySet[Row]":
     """Narrow *rows* to those that are due, not set aside, and leased to nobody."""
-    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
     return rows.filter(free, due_at__lte=now, set_aside_at__isnull=True)
 
 
@@ -174,22 +192,21 @@ def _take(due: "QuerySet[Row]", limit: int, *, now: datetime, lease: timedelta) 
     with transaction.atomic():
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True, of=("self",))
-        return [row for row in due[:limit] if _is_taken(row, now=now, until=now + lease)]
+        return [row for row in due[:limit] if _is_taken(row, now=now, lease=lease)]
 
 
-def _is_taken(row: Row, *, now: datetime, until: datetime) -> bool:
+def _is_taken(row: Row, *, now: datetime, lease: timedelta) -> bool:
     """Whether *row* is ours now; a token that is left from another holder means that the holder died."""
     before = row.lease_token
     row.crashes += bool(before)
     aside = row.crashes >= CRASHES_MAX
     row.lease_token = "" if aside else secrets.token_hex(16)
-    row.lease_until = None if aside else until
     row.set_aside_at = now if aside else None
     mine = type(row)._default_manager.filter(pk=row.pk, lease_token=before)  # noqa: SLF001  Django's documented API
     changed = mine.update(
         crashes=row.crashes,
         lease_token=row.lease_token,
-        lease_until=row.lease_until,
+        lease_until=None if aside else Now() + lease,
         set_aside_at=row.set_aside_at,
     )
     if aside and changed:

@@ -1,9 +1,9 @@
 """States are kept true: what a release, the clock or a lost worker may have moved is judged again."""
 
 from celery import shared_task
-from django.utils import timezone
 
 from partners.actions.judging import judge_due
+from partners.actions.leases import database_now
 from partners.actions.partners import end_relaxations
 
 __all__ = ["end_lowered", "judge_stale"]
@@ -16,11 +16,11 @@ TURNS_MAX = 20  # after a release all nexthops are due at once; what is left is 
 def judge_stale() -> None:
     """Judge what was not judged since the last release, or lately (queue control)."""
     for _ in range(TURNS_MAX):
-        if judge_due(NEXTHOPS_MAX, now=timezone.now()) < NEXTHOPS_MAX:
+        if judge_due(NEXTHOPS_MAX, now=database_now()) < NEXTHOPS_MAX:
             return
 
 
 @shared_task(name="partners.tasks.alerts.end_lowered")  # type: ignore[untyped-decorator]  # celery has no types
 def end_lowered() -> None:
     """Write the changes that bring back what was lowered until now (queue control)."""
-    end_relaxations(now=timezone.now())
+    end_relaxations(now=database_now())

@@ -1,6 +1,8 @@
 """The probe as the settings describe it."""
 
 import re
+from collections.abc import Callable
+from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from django.conf import settings
@@ -15,8 +17,15 @@ __all__ = ["engine_from_settings", "parse_port_map", "parse_resolver", "resolver
 _SOCKET = re.compile(r"\[?(?P<address>[0-9A-Fa-f:.]+?)\]?:(?P<port>\d{1,5})", re.ASCII)
 
 
-def engine_from_settings() -> Engine:
-    """Return an engine for one event loop. Errors: SettingsRefused names the setting that cannot be used."""
+def _this_machine() -> datetime:
+    return datetime.now(UTC)
+
+
+def engine_from_settings(clock: Callable[[], datetime] = _this_machine) -> Engine:
+    """Return an engine for one event loop. Errors: SettingsRefused names the setting that cannot be used.
+
+    clock: says when something was seen; by default this machine's clock does.
+    """
     return Engine(
         resolver=resolver_from_settings(),
         networks=parse_networks(settings.PROBE_NETWORKS),
@@ -25,6 +34,7 @@ def engine_from_settings() -> Engine:
         source=settings.PROBE_SOURCE,
         client_certificate=(settings.PROBE_CLIENT_CERT, settings.PROBE_CLIENT_KEY),
         port_map=parse_port_map(settings.PROBE_PORT_MAP),
+        clock=clock,
     )
 
 

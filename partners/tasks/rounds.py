@@ -8,13 +8,20 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from asgiref.sync import async_to_sync, sync_to_async
-from django.utils import timezone
 
-from partners.actions.leases import AddressClaim, NexthopClaim, Target, claim_addresses, claim_nexthops, give_back
+from partners.actions.leases import (
+    AddressClaim,
+    NexthopClaim,
+    Target,
+    claim_addresses,
+    claim_nexthops,
+    give_back,
+    shared_clock,
+)
 from partners.actions.probing import Result, record_dns, record_peers
 from partners.core.errors import NameRefused
 from partners.core.names import Nexthop
@@ -54,6 +61,11 @@ def _silent(_line: str) -> None:
     """Report to nobody."""
 
 
+def _engine() -> Engine:
+    """Return the engine of the settings, with the clock of all workers."""
+    return engine_from_settings(clock=shared_clock())
+
+
 @dataclass(slots=True)
 class Round:
     """A round to be run once.
@@ -66,7 +78,8 @@ class Round:
     asked: bool = False
     tell: Tell = _silent
     stops: Callable[[], bool] = is_stopping
-    engine: Engine = field(default_factory=engine_from_settings)
+    clock: Callable[[], datetime] = field(default_factory=shared_clock)
+    engine: Engine = field(default_factory=_engine)
     resolver: Resolver = field(default_factory=resolver_from_settings)
     counts: Counts = field(default_factory=Counts)
     _claims: list[AddressClaim] = field(default_factory=list)
@@ -113,7 +126,7 @@ class Round:
         looked_up: list[int] = []
         while self._may_claim():
             claims = await sync_to_async(claim_nexthops)(
-                NEXTHOPS_AT_ONCE, now=timezone.now(), only=self.only, asked=self.asked
+                NEXTHOPS_AT_ONCE, now=self.clock(), only=self.only, asked=self.asked
             )
             if not claims:
                 break
@@ -138,12 +151,12 @@ class Round:
     async def _resolve(self, claim: NexthopClaim) -> None:
         """Look one nexthop up and record it; a key that is none keeps its lease, and is set aside in the end."""
         try:
-            facts: NexthopFacts = await self.resolver.resolve(Nexthop.parse(claim.key), now=timezone.now())
+            facts: NexthopFacts = await self.resolver.resolve(Nexthop.parse(claim.key), now=self.clock())
         except NameRefused as refused:
             log.warning("probe.refused", nexthop=claim.key, cause=str(refused))
             return
         self.counts.nexthops += 1
-        await sync_to_async(record_dns)(claim, facts, now=timezone.now())
+        await sync_to_async(record_dns)(claim, facts, now=self.clock())
         addresses = sum(len(host.addresses) for host in facts.hosts)
         self.tell(f"{claim.key}: {facts.mx_status.value}, {len(facts.hosts)} hosts, {addresses} addresses")
 
@@ -159,7 +172,7 @@ class Round:
     async def _sessions(self) -> AsyncIterator[Session]:
         """Claim addresses as long as some are due and the engine asks for more."""
         while self._may_claim():
-            claims = await sync_to_async(claim_addresses)(ADDRESSES_AT_ONCE, now=timezone.now(), only=self.only)
+            claims = await sync_to_async(claim_addresses)(ADDRESSES_AT_ONCE, now=self.clock(), only=self.only)
             if not claims:
                 return
             self._has_claimed = True
@@ -181,7 +194,7 @@ class Round:
                     results.put_nowait(None)
                     break
                 batch.append(more)
-            self.counts.kept += await sync_to_async(record_peers)(batch, now=timezone.now())
+            self.counts.kept += await sync_to_async(record_peers)(batch, now=self.clock())
 
     def _progress(self, session: Session, stage: Stage) -> None:
         self.tell(f"{session.address}:{session.port} {stage.value}")

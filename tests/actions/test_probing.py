@@ -15,7 +15,17 @@ from partners.core.observation import LookupStatus, NotMeasuredCause
 from partners.core.schedule import CRASHES_MAX
 from partners.models import Address, AuditEntry, Certificate, DnsSighting, Endpoint, Nexthop, Observation, Sighting
 from tests.actions.people import editor, member
-from tests.actions.watched import NOON, ask_dns, dns_facts, measured, not_measured, publish, see, watched
+from tests.actions.watched import (
+    NOON,
+    ask_dns,
+    dns_facts,
+    let_leases_end,
+    measured,
+    not_measured,
+    publish,
+    see,
+    watched,
+)
 from tests.kit.ca import self_signed
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +67,8 @@ class TestClaims:
         watched()
         (first,) = claim_nexthops(9, now=NOON)
 
-        (second,) = claim_nexthops(9, now=NOON + leases.NEXTHOP_LEASE)
+        let_leases_end()
+        (second,) = claim_nexthops(9, now=NOON)
 
         assert second.token != first.token
 
@@ -74,6 +85,7 @@ class TestClaims:
         row = watched()
         for turn in range(CRASHES_MAX):
             assert claim_nexthops(9, now=NOON + turn * HOUR)
+            let_leases_end()
 
         assert claim_nexthops(9, now=NOON + CRASHES_MAX * HOUR) == []
         assert claim_nexthops(9, now=NOON + 9 * HOUR) == []
@@ -85,6 +97,7 @@ class TestClaims:
         ask_dns(watched())
         for turn in range(CRASHES_MAX + 1):
             claim_addresses(9, now=NOON + turn * HOUR)
+            let_leases_end()
 
         assert Endpoint.objects.get().not_measured == "crashed"
 
@@ -196,6 +209,7 @@ class TestDns:
         """What comes without the current token is dropped."""
         row = watched()
         (late,) = claim_nexthops(1, now=NOON)
+        let_leases_end()
         claim_nexthops(1, now=NOON + HOUR)
 
         assert record_dns(late, dns_facts(), now=NOON + HOUR) is False
@@ -239,6 +253,7 @@ class TestPeers:
         """What a worker reports after its lease went to another one is dropped."""
         ask_dns(watched())
         (late,) = claim_addresses(1, now=NOON)
+        let_leases_end()
         (claim,) = claim_addresses(1, now=NOON + HOUR)
 
         assert record_peers([measured(late, LEAF)], now=NOON + HOUR) == 0
