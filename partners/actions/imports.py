@@ -15,6 +15,7 @@ from partners.actions.relay_groups import ensure_group, settings_of
 from partners.core.entry import PolicyEntry
 from partners.core.errors import EntryRefused, PortalError
 from partners.core.levels import Protection, SecurityLevel
+from partners.core.names import table_key
 from partners.core.policymap import Finding, PolicyTable, Severity, TableLine, parse
 from partners.models import Nexthop, Partner, RelayGroup, User
 
@@ -77,7 +78,7 @@ def import_policy(content: bytes, *, by: User, now: datetime, dry_run: bool = Fa
     table = parse(content, min(releases))
     told = _findings_by_number(table)
     lines: list[ImportLine] = []
-    taken: set[str] = set()
+    taken: dict[str, str] = {}  # folded key -> key
     for line in table.lines:
         is_last = line is table.lines[-1]
         comments = [*line.comments, *line.within, *(table.trailing if is_last else ())]
@@ -99,7 +100,7 @@ def _take(
     line: TableLine,
     comments: list[str],
     findings: list[Finding],
-    taken: set[str],
+    taken: dict[str, str],
     *,
     by: User,
     now: datetime,
@@ -109,14 +110,16 @@ def _take(
     if line.entry is None or any(finding.severity is Severity.TABLE for finding in findings):
         return ImportLine(line.number, line.key, "refused", _causes(findings) or _("it is no entry"))
     key = line.entry.nexthop.text
-    if key in taken or Nexthop.objects.filter(key=key).exists():
+    if taken.get(table_key(key)) == key or Nexthop.objects.filter(key=key).exists():
         return ImportLine(line.number, key, "present", _causes(findings))
+    if (other := taken.get(table_key(key))) is not None:
+        return ImportLine(line.number, key, "refused", _("Postfix folds it to the same key as %s") % other)
     name = line.entry.nexthop.host
     try:
         fields = _fields_of(line.entry, comments)
         if dry_run:
-            shot = check_partner(name, fields)
-            taken |= set(shot["nexthops"])
+            shot = check_partner(name, fields, by=by)
+            taken |= {table_key(one): one for one in shot["nexthops"]}
         else:
             partner = Partner.objects.filter(name=name).first()
             add_partner(name, **fields, partner=partner, by=by, now=now)

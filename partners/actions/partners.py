@@ -8,12 +8,13 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from partners.actions import audit
-from partners.actions.access import demand_editor
+from partners.actions.access import demand_editor, may_edit
 from partners.actions.changes import claim_keys, draft_and_row, withdraw_change, write_change
 from partners.actions.drafts import TEXTS, Snapshot, project
 from partners.actions.maps import demand_entries, keys_of
 from partners.core.errors import ActionRefused, EntryRefused, RefusedInput, StaleRefused
 from partners.core.levels import Protection, SecurityLevel
+from partners.core.names import table_key
 from partners.models import Change, Channel, Nexthop, Partner, User
 
 __all__ = [
@@ -56,7 +57,7 @@ def add_partner(
     demand_editor(by)
     name = " ".join(name.split())
     given = {"nexthops": nexthops, "level": level, "agreed": agreed, "basis": basis, "review_on": review_on, **fields}
-    shot = check_partner(name, given)
+    shot = check_partner(name, given, by=by)
     channel = Channel(partner=partner or Partner(name=name, owner=by))
     project(channel, shot)
     with transaction.atomic():
@@ -70,23 +71,26 @@ def add_partner(
     return change
 
 
-def check_partner(name: str, given: Mapping[str, Any]) -> Snapshot:
-    """Return the snapshot that add_partner would keep, and write nothing; the same refusals."""
+def check_partner(name: str, given: Mapping[str, Any], *, by: User | None = None) -> Snapshot:
+    """Return the snapshot that add_partner would keep, and write nothing; the same refusals.
+
+    by: an editor is told which row has a key already; without one nobody is named.
+    """
     if not name or len(name) > _NAME_MAX or not name.isprintable():
         raise RefusedInput(_("partner"), _("its name is missing, too long or not printable"), _("name the company"))
     shot = _with_fields(_blank(), given)
-    _demand_free(shot["nexthops"])
+    _demand_free(shot["nexthops"], by=by)
     demand_entries(shot, Channel())
     return shot
 
 
-def draft_with(fields: Mapping[str, Any], channel: Channel | None = None) -> Snapshot:
+def draft_with(fields: Mapping[str, Any], channel: Channel | None = None, *, by: User | None = None) -> Snapshot:
     """Return what saving *fields* (names in EDITABLE) would keep of *channel*, or of a new one, and write nothing.
 
     What a relay group would make of its entries is not looked at. Raises RefusedInput.
     """
     shot = _with_fields(draft_and_row(channel.pk)[1] if channel else _blank(), fields)
-    _demand_free(shot["nexthops"], channel)
+    _demand_free(shot["nexthops"], channel, by=by)
     return shot
 
 
@@ -181,7 +185,7 @@ def _save(channel: Channel, before: Snapshot, after: Snapshot, *, act: str, by: 
         raise StaleRefused(_("channel %s") % channel.pk, _("it is removed"))
     if after == before:
         raise ActionRefused(_("channel %s") % channel.pk, _("nothing would change"))
-    _demand_free(after["nexthops"], channel)
+    _demand_free(after["nexthops"], channel, by=by)
     demand_entries(after, channel)
     with transaction.atomic():
         change = write_change(channel, before, after, author=by, now=now)
@@ -241,13 +245,34 @@ def _member(kind: type[SecurityLevel] | type[Protection], name: str, value: Any)
         ) from cause
 
 
-def _demand_free(keys: Sequence[str], channel: Channel | None = None) -> None:
-    """Raise EntryRefused where another channel has one of *keys*; the database decides again when it is written."""
-    taken = Nexthop.objects.filter(key__in=keys)
-    if channel is not None:
-        taken = taken.exclude(channel=channel)
-    if key := taken.values_list("key", flat=True).first():
-        raise EntryRefused(_("nexthop %s") % key, _("another channel has it already"), _("edit that channel instead"))
+def _demand_free(keys: Sequence[str], channel: Channel | None = None, *, by: User | None = None) -> None:
+    """Raise EntryRefused where Postfix would find one of *keys* under a row there is; the database decides again.
+
+    by: who asks. Only somebody of the mail team is told whose row it is.
+    """
+    folded: dict[str, str] = {}
+    for key in keys:
+        other = folded.setdefault(table_key(key), key)
+        if other != key:
+            cause = _("Postfix folds it to the same key as %s, which is named as well") % other
+            raise EntryRefused(_("nexthop %s") % key, cause, _("name one of the two"))
+    for row in Nexthop.objects.filter(table_key__in=folded).select_related("channel__partner").order_by("pk"):
+        key = folded[row.table_key]
+        if channel is None or row.channel_id != channel.pk:
+            raise EntryRefused(_("nexthop %s") % key, _taken(row, key, by), _("edit that channel instead"))
+        if row.key != key:
+            cause = _("Postfix folds it to the same key as %s, which this channel has until a release") % row.key
+            raise EntryRefused(_("nexthop %s") % key, cause, _("remove that one and release, then add this one"))
+
+
+def _taken(row: Nexthop, key: str, by: User | None) -> str:
+    """Return why *key* is not free, in words that are meant for *by*."""
+    if by is None or not may_edit(by):
+        return _("another channel has it already")
+    named = {"partner": row.channel.partner.name, "other": row.key}
+    if row.key == key:
+        return _("partner %(partner)s has it already") % named
+    return _("Postfix folds it to the same key as %(other)s, which partner %(partner)s has") % named
 
 
 def _new_partner(name: str, *, by: User) -> Partner:

@@ -12,7 +12,7 @@ from partners.actions.stored import Stored, stored_facts
 from partners.core.entry import parse_entry
 from partners.core.errors import RefusedInput
 from partners.core.verdict import Verdict, judge
-from partners.models import Channel, RelayGroup
+from partners.models import Channel, RelayGroup, User
 
 __all__ = ["GroupPreview", "WhatIf", "channel_facts", "previews", "what_if"]
 
@@ -42,13 +42,16 @@ class WhatIf:
     groups: tuple[GroupPreview, ...] = ()
 
 
-def what_if(fields: Mapping[str, Any], channel: Channel | None = None, *, now: datetime) -> WhatIf:
+def what_if(
+    fields: Mapping[str, Any], channel: Channel | None = None, *, now: datetime, by: User | None = None
+) -> WhatIf:
     """Say what *fields* (names in EDITABLE) would make of *channel*, or of a new one.
 
+    by: an editor is told which row has a key already; without one nobody is named.
     Errors: none for what a person may type; it is told in the answer.
     """
     try:
-        shot = draft_with(fields, channel)
+        shot = draft_with(fields, channel, by=by)
     except RefusedInput as refused:
         return WhatIf(str(refused))
     facts = channel_facts(channel) if channel else {}

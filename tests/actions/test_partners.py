@@ -5,8 +5,17 @@ from typing import Any
 
 import pytest
 
+from partners.actions.changes import claim_keys
 from partners.actions.drafts import draft_of
-from partners.actions.partners import add_partner, edit_channel, end_relaxations, lower_until, remove_channel
+from partners.actions.partners import (
+    add_partner,
+    check_partner,
+    draft_with,
+    edit_channel,
+    end_relaxations,
+    lower_until,
+    remove_channel,
+)
 from partners.core.errors import ActionRefused, NotAllowed, RefusedInput, StaleRefused
 from partners.core.levels import Protection, SecurityLevel
 from partners.models import AuditEntry, Change, Channel, Nexthop, Partner, RelayGroup, User
@@ -87,6 +96,57 @@ class TestAddPartner:
         with pytest.raises(RefusedInput):
             add(eda, "Other", nexthops="XN--BCHER-KVA.example")
         assert not Partner.objects.filter(name="Other").exists()
+
+    @pytest.mark.parametrize(
+        ("there", "new"),
+        [
+            pytest.param("straße.example", "strasse.example", id="folded"),
+            pytest.param("strasse.example", "straße.example", id="unfolded"),
+            pytest.param("strasse.example", "STRASSE.example", id="case"),
+            pytest.param("straße.example", "xn--strae-oqa.example", id="A-label"),
+            pytest.param(".strasse.example", ".straße.example", id="dotted"),
+        ],
+    )
+    def test_keys_that_postfix_folds_alike_are_one(self, there: str, new: str, eda: User) -> None:
+        """A table with both would fail as a whole; the mail team is told whose row is in the way."""
+        add(eda, nexthops=there)
+
+        with pytest.raises(RefusedInput, match="partner Acme has"):
+            add(eda, "Other", nexthops=new)
+        assert not Partner.objects.filter(name="Other").exists()
+
+    def test_two_keys_of_one_channel_fold_alike(self, eda: User) -> None:
+        """The same within one channel, whose other key stays until a release."""
+        with pytest.raises(RefusedInput, match="same key as"):
+            add(eda, nexthops=["strasse.example", "straße.example"])
+
+        channel = add(eda, nexthops="straße.example").channel
+        with pytest.raises(RefusedInput, match="which this channel has"):
+            edit_channel(channel, {"nexthops": "strasse.example"}, version=1, by=eda, now=NOON)
+
+    def test_the_database_takes_one_of_them(self, eda: User) -> None:
+        """Of two editors at the same moment one is refused, whatever the check before has seen."""
+        first, second = (add(eda, name, f"{name}.example").channel for name in ("a", "b"))
+        Nexthop.objects.create(channel=first, key="straße.example")
+
+        with pytest.raises(RefusedInput):
+            claim_keys(second, ["strasse.example"], now=NOON)
+
+    def test_nobody_else_is_told_who_has_a_key(self, eda: User) -> None:
+        """A refusal without an editor behind it names no partner and no key of another."""
+        acme = add(eda, nexthops="straße.example").channel.partner
+        pat = member(acme, invited_by=eda)
+        fields = {"nexthops": "strasse.example", "level": "secure", "agreed": "ca-and-name"}
+
+        for by in (None, pat):
+            for told in (lambda by: check_partner("X", fields, by=by), lambda by: draft_with(fields, by=by)):
+                with pytest.raises(RefusedInput) as refused:
+                    told(by)
+                assert "Acme" not in str(refused.value)
+                assert "straße" not in str(refused.value)
+        with pytest.raises(NotAllowed) as forbidden:
+            add(pat, "X", nexthops="strasse.example")
+        assert "Acme" not in str(forbidden.value)
 
     def test_a_name_is_one_partners(self, eda: User) -> None:
         """A further channel is added to the partner there is."""
