@@ -42,6 +42,7 @@ from tests.kit.postgres import CLUSTER_USER, PostgresServer
 from tests.kit.redis import RedisServer
 from tests.kit.rootfs import Root, skip_without
 from tests.kit.smtpd import Loop, Smtpd
+from tests.kit.summary import pytest_terminal_summary  # noqa: F401  a hook of tests/conftest.py
 
 Server = TypeVar("Server", RedisServer, PostgresServer)
 _servers: list[RedisServer | PostgresServer] = []

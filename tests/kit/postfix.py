@@ -16,13 +16,14 @@ services="…" are further lines of master.cf. A sender other than the default
 gets its bounces into the same queue. Mail cannot leave the lab; without a lab the fixture skips.
 """
 
+import contextlib
 import re
 import shutil
 import signal
 import smtplib
 import socket
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.kit import postfix_files as files
@@ -36,6 +37,17 @@ SENDER = "sender@relay.example"
 _DAEMON_DIRECTORIES = ("/usr/lib/postfix/sbin", "/usr/libexec/postfix")
 _CHROOTED = re.compile(r"^\S+ unix \S+ \S+ y ", re.MULTILINE)
 _RELOADED = {"smtp", "smtpd", "cleanup", "trivial-rewrite", "qmgr", "tlsproxy", "tlsmgr", "proxymap"}
+
+
+def release_of(root: Root | None = None) -> tuple[str, str]:
+    """Return the releases of Postfix and of its OpenSSL, such as "3.7.11" and "3.0.19", here or in *root*."""
+    postconf = [program("postconf", "postfix")] if root is None else root.command("/usr/sbin/postconf")
+    words = [["-d", "-h", "mail_version"], ["-T", "run-version"]]
+    postfix, tls = (
+        subprocess.run([*postconf, *word], capture_output=True, text=True, check=True, timeout=10).stdout.split()
+        for word in words
+    )
+    return postfix[0], tls[1]
 
 
 class PostfixError(RuntimeError):
@@ -119,10 +131,14 @@ class Postfix:
         if self.maptype == "texthash":
             self.reload()
 
-    def change(self, **main_cf: str) -> None:
-        """Change values of main.cf and reload."""
+    def configure(self, **main_cf: str) -> None:
+        """Change values of main.cf for the next start or reload."""
         self._settings |= main_cf
         files.settle(self.config / "main.cf", files.main_cf(self.directory, self._settings))
+
+    def change(self, **main_cf: str) -> None:
+        """Change values of main.cf and reload."""
+        self.configure(**main_cf)
         self.reload()
 
     def reload(self) -> None:
@@ -136,21 +152,30 @@ class Postfix:
     ) -> str:
         """Queue a message and return its queue id; *age* in seconds lets it have arrived so long ago."""
         recipients = [to] if isinstance(to, str) else list(to)
-        with smtplib.SMTP("127.0.0.1", self._hold_port if age else self.port, "kit.example", timeout=20) as client:
-            client.ehlo()
-            needs_utf8 = not all(address.isascii() for address in (sender, *recipients))
-            client.mail(sender, ["SMTPUTF8"] if needs_utf8 else [])
-            for recipient in recipients:
-                code, answer = client.rcpt(recipient)
-                if code >= 300:
-                    raise PostfixError(f"relay refuses {recipient}: {answer.decode()}")
-            code, answer = client.data(text.encode())
-        if b"queued as " not in answer:
-            raise PostfixError(f"relay refuses the message: {code} {answer.decode()}")
-        queue_id = answer.rpartition(b" ")[2].decode()
+        with self.session(held=age > 0) as session:
+            queue_id = session.send(sender, recipients, text)
         if age:
-            self._release(queue_id, age)
+            self.release([queue_id], age)
         return queue_id
+
+    @contextlib.contextmanager
+    def session(self, *, held: bool = False) -> Iterator["Session"]:
+        """Return a session that queues many messages, each with send(); held: they wait for release()."""
+        port = self._hold_port if held else self.port
+        with smtplib.SMTP("127.0.0.1", port, "kit.example", timeout=20) as client:
+            client.ehlo()
+            yield Session(client)
+
+    def release(self, queue_ids: Iterable[str], age: int) -> None:
+        """Let held messages go, as if they had arrived *age* seconds ago."""
+        for queue_id in queue_ids:
+            held = self._path("hold", queue_id)
+            files.back_date(held, age)
+            held.rename(self._path("incoming", queue_id))
+        # What postkick(1) does; that one fails now and then if qmgr(8) is the faster to close.
+        with socket.socket(socket.AF_UNIX) as trigger:
+            trigger.connect(str(self.queue / "public" / "qmgr"))
+            trigger.sendall(b"I")
 
     def outcome(self, queue_id: str, timeout: float = 30.0, *, number: int = 1) -> Outcome:
         """Return outcome *number* of message *queue_id* (one per recipient and attempt), waiting for it."""
@@ -239,15 +264,6 @@ class Postfix:
             made.replace(self.policy_path.with_suffix(made.suffix))
         aside.replace(self.policy_path)
 
-    def _release(self, queue_id: str, age: int) -> None:
-        held = self._path("hold", queue_id)
-        files.back_date(held, age)
-        held.rename(self._path("incoming", queue_id))
-        # What postkick(1) does; that one fails now and then if qmgr(8) is the faster to close.
-        with socket.socket(socket.AF_UNIX) as trigger:
-            trigger.connect(str(self.queue / "public" / "qmgr"))
-            trigger.sendall(b"I")
-
     def _path(self, queue: str, queue_id: str) -> Path:
         return self.queue / queue / queue_id
 
@@ -263,6 +279,28 @@ class Postfix:
         pid = self.daemon.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return {int(child) for child in children if _program_name(int(child)) in _RELOADED}
+
+
+class Session:
+    """An SMTP session with the relay's smtpd(8)."""
+
+    def __init__(self, client: smtplib.SMTP) -> None:
+        """Send through *client*."""
+        self._client = client
+
+    def send(self, sender: str, to: str | Sequence[str], text: str) -> str:
+        """Queue a message and return its queue id."""
+        recipients = [to] if isinstance(to, str) else list(to)
+        needs_utf8 = not all(address.isascii() for address in (sender, *recipients))
+        self._client.mail(sender, ["SMTPUTF8"] if needs_utf8 else [])
+        for recipient in recipients:
+            code, answer = self._client.rcpt(recipient)
+            if code >= 300:
+                raise PostfixError(f"relay refuses {recipient}: {answer.decode()}")
+        code, answer = self._client.data(text.encode())
+        if b"queued as " not in answer:
+            raise PostfixError(f"relay refuses the message: {code} {answer.decode()}")
+        return answer.rpartition(b" ")[2].decode()
 
 
 def _program_name(pid: int) -> str:

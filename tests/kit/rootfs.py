@@ -119,7 +119,7 @@ def mirror(sources: Path = APT_SOURCES) -> str:
                 found += [(uri, fields.get("Suites", "")) for uri in fields.get("URIs", "").split()]
         for uri, suites in found:
             if "-security" not in suites and "debian" in uri:
-                return uri
+                return str(uri)
     raise RootUnavailable(f"no Debian archive in {sources}/sources.list")
 
 

@@ -120,9 +120,9 @@ class Zone:
         self._commit(self)
         return self
 
-    def put(self, *records: str) -> None:
-        """Add *records* without serving them yet."""
-        for key, rdataset in self._parse(*records):
+    def put(self, *records: str, below: dns.name.Name | None = None) -> None:
+        """Add *records* without serving them yet; names are relative to *below* instead of the zone."""
+        for key, rdataset in self._parse(*records, origin=below):
             known = self._rrsets.setdefault(key, dns.rdataset.Rdataset(rdataset.rdclass, rdataset.rdtype))
             for rdata in rdataset:
                 known.add(rdata, rdataset.ttl)
@@ -152,12 +152,16 @@ class Zone:
                 if signed.rdtype == dns.rdatatype.RRSIG and (self._signatures == "broken" or key in self._spoiled):
                     node.replace_rdataset(_broken(signed))
 
-    def _parse(self, *records: str) -> list[tuple[Key, dns.rdataset.Rdataset]]:
+    def _parse(self, *records: str, origin: dns.name.Name | None = None) -> list[tuple[Key, dns.rdataset.Rdataset]]:
         found = []
         for record in records:
             try:
                 rrsets = dns.zonefile.read_rrsets(
-                    record, origin=self.origin, relativize=False, rdclass=dns.rdataclass.IN, default_ttl=self.ttl
+                    record,
+                    origin=origin or self.origin,
+                    relativize=False,
+                    rdclass=dns.rdataclass.IN,
+                    default_ttl=self.ttl,
                 )
             except (dns.exception.DNSException, ValueError) as cause:
                 raise ValueError(f"zone {self.name}: {record!r}: {cause}") from cause

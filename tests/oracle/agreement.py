@@ -1,0 +1,65 @@
+"""Both sides beside each other: the line "N cases, N agree", and a table of what does not."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.oracle.case import Case
+from tests.oracle.real import Said
+
+WORDS = ("status", "tls_status", "plaintext", "dsn", "mx")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A case, what was asked, what Postfix did and what was predicted."""
+
+    case: Case
+    asked: Mapping[str, Any]
+    did: Said
+    predicted: Said
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the five words are the same; names of hosts without regard to case."""
+        return _words(self.did) == _words(self.predicted)
+
+
+def headline(release: str, compared: Sequence[Compared]) -> str:
+    """Return the line that the terminal shows."""
+    agree = sum(one.agrees for one in compared)
+    return f"Postfix {release}: {len(compared)} cases, {agree} agree"
+
+
+def table(compared: Sequence[Compared]) -> str:
+    """Return one row for each case that does not agree."""
+    rows = []
+    for one in compared:
+        if not one.agrees:
+            differs = [
+                f"{word}: {did!r}, predicted {said!r}"
+                for word, did, said in zip(WORDS, _words(one.did), _words(one.predicted), strict=True)
+                if did != said
+            ]
+            rows.append(f"  {one.case.name:32} {'; '.join(differs)}")
+    return "\n".join(rows)
+
+
+def report(compared: Sequence[Compared]) -> str:
+    """Return all that is needed to look into what does not agree, as Markdown."""
+    parts = []
+    for one in compared:
+        if not one.agrees:
+            lines = "\n".join(f"    {line}" for line in one.did.why)
+            parts.append(
+                f"## {one.asked['id']}\n{one.case.shows}\n\n    {json.dumps(one.asked)}\n\n"
+                f"Postfix: {_words(one.did)}\n\n{lines}\n\n"
+                f"Predicted: {_words(one.predicted)} {'; '.join(one.predicted.why)}\n"
+            )
+    outcomes = (f"    {one.case.name:34} {' '.join(map(str, _words(one.did)))}  # {one.case.shows}" for one in compared)
+    return "\n".join([*parts, "## What Postfix did", *outcomes, ""])
+
+
+def _words(said: Said) -> tuple[object, ...]:
+    return (said.status, said.tls_status, said.plaintext, said.dsn, said.mx and said.mx.lower())
