@@ -1,94 +1,203 @@
-"""How many channels are protected as agreed, and what is not."""
+"""Management's page: how many agreements are kept, what is not, what ends next, and the exceptions in force."""
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
-from partners.models import Certificate, Channel, ComplianceInterval
+from django.db.models import Min
 
-__all__ = ["AgreementRow", "Compliance", "Expiry", "compliance_report"]
+from partners.core.levels import Protection
+from partners.models import Change, Channel
+from partners.reports.agreements import HELD, NOT_KNOWN, PROTECTED, AgreementRow, Chosen, Tally, agreement_rows, tally
+from partners.reports.drawings import Slice, share
+from partners.reports.forecast import Forecast, forecasts
+from partners.reports.people import name_of
+from partners.reports.sentences import team_sentence
+from partners.reports.trend import Trend, trend
 
-PROTECTED = frozenset({"compliant", "rolling"})  # the one definition of "protected", on every page
-HORIZON = timedelta(days=90)
+__all__ = ["WINDOWS", "Compliance", "Exemption", "MixRow", "OpenCause", "Outlook", "compliance_report"]
+
+WINDOWS: Final = (14, 30, 90)
+ROWS: Final = 50
+_OPEN: Final = ("violated", "weaker", "unknown", "pending")
+_BAR: Final = 300  # units of the bars of agreed and effective
+_CAUSES_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class AgreementRow:
-    """One agreement in management's table."""
+class Outlook:
+    """The agreements that are protected now, as they stand in some days if nobody acts."""
 
-    pk: int
-    partner: str
-    keys: str
-    agreed: str
-    level: str
+    days: int
+    safe: int
+    under_way: int
+    breaks: int
+    slices: tuple[Slice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCause:
+    """A state that is not protected. causes: a sentence and how many it is about, most first."""
+
     state: str
-    cause: str
-    since: datetime | None
+    count: int
+    causes: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Expiry:
-    """A certificate in use by a pin that ends within the horizon."""
+class MixRow:
+    """A protection: how many agreements promise it and how many have it now. bars: in units of 300."""
 
+    protection: str
+    agreed: int
+    effective: int
+    agreed_bar: float
+    effective_bar: float
+    is_promise: bool
+
+    @property
+    def difference(self) -> int:
+        """How many more have it than were promised it."""
+        return self.effective - self.agreed
+
+    @property
+    def shortfall(self) -> int:
+        """How many fewer have it than were promised it."""
+        return max(self.agreed - self.effective, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """An entry that is lowered until a day. asked_by: who wrote it; signed_by: who approved its release."""
+
+    channel: int
     partner: str
-    subject: str
-    not_after: datetime
+    key: str
+    was: str
+    level: str
+    ends_at: datetime
+    reason: str
+    asked_by: str
+    signed_by: str
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)
 class Compliance:
-    """The whole page. share: percent of channels protected as agreed, None where there is no channel."""
+    """The whole page."""
 
-    total: int
-    counts: dict[str, int]
-    protected: int
+    tally: Tally
     rows: tuple[AgreementRow, ...]
-    expiries: tuple[Expiry, ...]
+    chosen_total: int
+    page: int
+    pages: int
+    forecasts: tuple[Forecast, ...]
+    outlook: tuple[Outlook, ...]
+    open_causes: tuple[OpenCause, ...]
+    mix: tuple[MixRow, ...]
+    exemptions: tuple[Exemption, ...]
+    trend: Trend
 
     @property
-    def share(self) -> float | None:
-        """Percent of channels that are protected as agreed."""
-        return round(100 * self.protected / self.total, 1) if self.total else None
+    def open_total(self) -> int:
+        """How many are not protected as agreed."""
+        return self.tally.total - self.tally.protected
 
 
-def compliance_report(*, now: datetime) -> Compliance:
-    """Return the report as of *now*, in four queries."""
-    open_intervals = {row.channel_id: row for row in ComplianceInterval.objects.filter(valid_to__isnull=True)}
-    channels = (
-        Channel.objects.filter(removed_at__isnull=True)
-        .select_related("partner")
-        .prefetch_related("nexthops")
-        .order_by("partner__name", "pk")
-    )
-    rows = tuple(_row(channel, open_intervals.get(channel.pk)) for channel in channels)
-    counts = Counter(row.state for row in rows)
+def compliance_report(*, now: datetime, chosen: Chosen, page: int = 1) -> Compliance:
+    """Return the page as of *now*, its table narrowed to *chosen*; at most twelve queries."""
+    counted = tally()
+    ends = forecasts(now=now, until=now + timedelta(days=max(WINDOWS)))
+    until = now + timedelta(days=chosen.within)
+    ending = [one.channel for one in ends if one.at <= until and one.state in PROTECTED]
+    page = max(page, 1)
+    rows, total = agreement_rows(chosen, ending=ending, first=(page - 1) * ROWS, count=ROWS)
     return Compliance(
-        total=len(rows),
-        counts=dict(counts),
-        protected=sum(counts[word] for word in PROTECTED),
+        tally=counted,
         rows=rows,
-        expiries=_expiries(now),
+        chosen_total=total,
+        page=page,
+        pages=max(-(-total // ROWS), 1),
+        forecasts=ends,
+        outlook=tuple(_outlook(days, counted, ends, now=now) for days in WINDOWS),
+        open_causes=_open_causes(counted),
+        mix=_mix(counted),
+        exemptions=_exemptions(),
+        trend=trend(now=now),
     )
 
 
-def _row(channel: Channel, interval: ComplianceInterval | None) -> AgreementRow:
-    return AgreementRow(
-        pk=channel.pk,
+def _outlook(days: int, counted: Tally, ends: Sequence[Forecast], *, now: datetime) -> Outlook:
+    """Return how the protected agreements stand in *days*."""
+    within = [one for one in ends if one.at <= now + timedelta(days=days) and one.state in PROTECTED]
+    under_way = sum(one.under_way for one in within)
+    breaks = len(within) - under_way
+    safe = max(counted.protected - len(within), 0)
+    return Outlook(days, safe, under_way, breaks, share([("ok", safe), ("roll", under_way), ("risk", breaks)]))
+
+
+def _open_causes(counted: Tally) -> tuple[OpenCause, ...]:
+    """Return each state that is not protected with its commonest causes."""
+    by_state: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for (state, cause), count in counted.causes.items():
+        by_state[state][team_sentence(cause)] += count
+    return tuple(
+        OpenCause(
+            state,
+            counted.states[state],
+            tuple(sorted(((text, n) for text, n in by_state[state].items() if text), key=lambda row: -row[1]))[
+                :_CAUSES_SHOWN
+            ],
+        )
+        for state in _OPEN
+        if counted.states.get(state)
+    )
+
+
+def _mix(counted: Tally) -> tuple[MixRow, ...]:
+    """Return a row per protection, strongest first; below them what is held back and what nobody knows."""
+    promises = [one.value for one in sorted(Protection, key=lambda one: -one.strength)]
+    largest = max([*counted.agreed.values(), *counted.effective.values(), 1])
+    rows = []
+    for word in (*promises, HELD, NOT_KNOWN):
+        agreed, effective = counted.agreed.get(word, 0), counted.effective.get(word, 0)
+        if agreed or effective:
+            first, second = (round(_BAR * number / largest, 1) for number in (agreed, effective))
+            rows.append(MixRow(word, agreed, effective, first, second, is_promise=word in promises))
+    return tuple(rows)
+
+
+def _exemptions() -> tuple[Exemption, ...]:
+    """Return what is lowered now, first end first, in two queries."""
+    channels = (
+        Channel.objects.filter(lowered_until__isnull=False, removed_at__isnull=True)
+        .annotate(key=Min("nexthops__key"))
+        .select_related("partner__owner")
+        .order_by("lowered_until", "pk")
+    )
+    lowered = list(channels)
+    changes = Change.objects.filter(channel__in=[one.pk for one in lowered], withdrawn_at__isnull=True)
+    lowering: dict[int, Change] = {}
+    for change in changes.select_related("author", "release__approver"):  # oldest first: the newest one stays
+        before = change.before or {}
+        if change.after.get("lowered_until") and not before.get("lowered_until"):
+            lowering[change.channel_id] = change
+    return tuple(_exemption(one, one.key or "", lowering.get(one.pk)) for one in lowered)
+
+
+def _exemption(channel: Channel, key: str, change: Change | None) -> Exemption:
+    release = change.release if change else None
+    return Exemption(
+        channel=channel.pk,
         partner=channel.partner.name,
-        keys=" ".join(nexthop.key for nexthop in channel.nexthops.all()),
-        agreed=channel.agreed,
+        key=key,
+        was=str((change.before or {}).get("level", "")) if change else "",
         level=channel.level,
-        state=interval.state if interval else "pending",
-        cause=interval.cause if interval else "",
-        since=interval.valid_from if interval else None,
+        ends_at=channel.lowered_until,  # type: ignore[arg-type]  # the query asked for rows that have one
+        reason=channel.lowered_reason,
+        asked_by=name_of(change.author) if change else "",
+        signed_by=name_of(release.approver) if release else "",
+        owner=name_of(channel.partner.owner),
     )
-
-
-def _expiries(now: datetime) -> tuple[Expiry, ...]:
-    certificates = (
-        Certificate.objects.filter(not_after__gte=now, not_after__lte=now + HORIZON)
-        .filter(pins__state__in=["staged", "active"], pins__channel__removed_at__isnull=True)
-        .order_by("not_after")
-        .values_list("pins__channel__partner__name", "subject", "not_after")[:20]
-    )
-    return tuple(Expiry(partner, subject, not_after) for partner, subject, not_after in certificates if not_after)

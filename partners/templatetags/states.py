@@ -1,7 +1,12 @@
 """Marks and words of the states, the same on every page."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
 from django import template
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 register = template.Library()
 
@@ -19,6 +24,15 @@ _DELIVERIES = {
     "defer": ("bad", gettext_noop("defer")),
     "bounce": ("bad", gettext_noop("bounce")),
     "unknown": ("unk", gettext_noop("not known")),
+}
+_PROTECTIONS = {
+    "none": gettext_noop("no protection"),
+    "encrypted": gettext_noop("encrypted"),
+    "ca-and-name": gettext_noop("CA and name"),
+    "pin": gettext_noop("pinned key"),
+    "dane": gettext_noop("DANE"),
+    "held": gettext_noop("held back"),
+    "not-known": gettext_noop("not known"),
 }
 _UNKNOWN = ("unk", gettext_noop("not known"))
 
@@ -45,3 +59,26 @@ def delivery_mark(delivery: str) -> str:
 def delivery_word(delivery: str) -> str:
     """Return what Postfix would do, in the reader's language."""
     return gettext(_DELIVERIES.get(delivery, _UNKNOWN)[1])
+
+
+@register.filter
+def protection_word(protection: str) -> str:
+    """Return the word for a protection that was agreed or is given, in the reader's language."""
+    return gettext(_PROTECTIONS.get(protection, _UNKNOWN[1]))
+
+
+@register.filter
+def in_words(arcs: Iterable[Any]) -> list[Any]:
+    """Return *arcs*, whose word is a state in code, with its mark and its word in the reader's language."""
+    return [replace(arc, state=state_mark(arc.word), word=state_word(arc.word)) for arc in arcs]
+
+
+@register.filter
+def in_days(at: datetime, now: datetime) -> str:
+    """Say in how many days *at* comes, "today" within one; what is over is told in days too."""
+    days = int(abs((at - now).total_seconds()) // 86_400)
+    if days == 0:
+        return gettext("today")
+    if at < now:
+        return ngettext("%s day ago", "%s days ago", days) % days
+    return ngettext("in %s day", "in %s days", days) % days

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from partners.core.errors import NotAllowed, PortalError
@@ -52,7 +53,7 @@ ACCESS: dict[str, frozenset[str]] = {
 }
 
 _DIGITS_MAX = 9
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def audiences_of(user: Any) -> frozenset[str]:
@@ -74,7 +75,7 @@ def door(name: str) -> Callable[[View], View]:
 
     def keep(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if "public" not in allowed:
                 if not request.user.is_authenticated:
                     return redirect_to_login(request.get_full_path())

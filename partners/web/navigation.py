@@ -78,9 +78,10 @@ MANAGEMENT = (
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Return what every page of this reader borrows; `shell` is the template to extend."""
     user: User | AnonymousUser = getattr(request, "user", None) or AnonymousUser()
-    template, rows = _audience(user)
+    template, frame, rows = _audience(user)
     return {
         "shell": template,
+        "frame": frame,
         "theme": chosen_theme(request),
         "reference": structlog.contextvars.get_contextvars().get("request_id", ""),
         "navigation": entries(rows, path=request.path),
@@ -116,14 +117,14 @@ def person(user: User | AnonymousUser) -> Person | None:
     return Person(name, initials, ", ".join(labels[role] for role in labels if role in user.roles))
 
 
-def _audience(user: User | AnonymousUser) -> tuple[str, tuple[Row, ...]]:
-    """Return the shell and the entries for *user*: the least of them for whoever has no role."""
+def _audience(user: User | AnonymousUser) -> tuple[str, str, tuple[Row, ...]]:
+    """Return the shell, its frame and the entries for *user*: the least of them for whoever has no role."""
     if not isinstance(user, User):
-        return "base_entrance.html", ()
+        return "base_entrance.html", "", ()
     if User.Role.PARTNER.value in user.roles:
-        return "base_partner.html", PARTNER
+        return "base_bar.html", "calm", PARTNER
     if user.is_mail_team:
-        return "base_team.html", TEAM
+        return "base_team.html", "", TEAM
     if user.sees_everything:
-        return "base_management.html", MANAGEMENT
-    return "base_partner.html", ()
+        return "base_bar.html", "sheet", MANAGEMENT
+    return "base_bar.html", "calm", ()

@@ -35,8 +35,8 @@ def test_a_heading_stands_once_above_its_group():
     [
         (User.Role.EDITOR, "base_team.html"),
         (User.Role.APPROVER, "base_team.html"),
-        (User.Role.MANAGEMENT, "base_management.html"),
-        (User.Role.PARTNER, "base_partner.html"),
+        (User.Role.MANAGEMENT, "base_bar.html"),
+        (User.Role.PARTNER, "base_bar.html"),
     ],
 )
 def test_each_audience_has_its_shell(role: User.Role, template: str):

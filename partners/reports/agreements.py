@@ -1,0 +1,216 @@
+"""Every agreement with its state now: the one query behind the numbers, the lists they lead to, and the file."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    F,
+    FilteredRelation,
+    IntegerField,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce
+
+from partners.core.levels import Protection, SecurityLevel
+from partners.core.reasons import Reason
+from partners.models import Channel, VerdictRow
+from partners.reports.people import name_of
+from partners.reports.sentences import team_sentence
+
+__all__ = ["HELD", "NOT_KNOWN", "PROTECTED", "AgreementRow", "Chosen", "Tally", "agreement_rows", "every_row", "tally"]
+
+PROTECTED: Final = frozenset({"compliant", "rolling"})  # the one definition of "protected", on every page
+HELD: Final = "held"  # violated: nothing flows, so that nothing is unprotected
+NOT_KNOWN: Final = "not-known"
+_HARM: Final = ("violated", "weaker", "unknown", "pending", "rolling", "compliant")
+_CHUNK: Final = 2000
+_GIVES: Final = {
+    SecurityLevel.SECURE: Protection.CA_NAME,
+    SecurityLevel.VERIFY: Protection.CA_NAME,
+    SecurityLevel.FINGERPRINT: Protection.PIN,
+    SecurityLevel.DANE: Protection.DANE,
+    SecurityLevel.DANE_ONLY: Protection.DANE,
+    SecurityLevel.ENCRYPT: Protection.ENCRYPTED,
+    SecurityLevel.MAY: Protection.NONE,
+    SecurityLevel.NONE: Protection.NONE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a number leads to; empty fields choose all. group: "protected" or "open" (all that is not)."""
+
+    state: str = ""
+    group: str = ""
+    agreed: str = ""
+    effective: str = ""
+    within: int = 0
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether anything is chosen."""
+        return bool(self.state or self.group or self.agreed or self.effective or self.within)
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementRow:
+    """One agreement. level: the one in force on the relays, else of the draft; cause: a sentence."""
+
+    pk: int
+    partner: str
+    keys: str
+    agreed: str
+    effective: str
+    level: str
+    state: str
+    cause: str
+    since: datetime | None
+    known_at: datetime | None
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """All agreements, counted once by state, by agreed protection, by effective protection and by cause."""
+
+    total: int
+    states: dict[str, int]
+    agreed: dict[str, int]
+    effective: dict[str, int]
+    causes: dict[tuple[str, str], int]
+
+    @property
+    def protected(self) -> int:
+        """How many are protected as agreed."""
+        return sum(self.states.get(word, 0) for word in PROTECTED)
+
+    @property
+    def share(self) -> float | None:
+        """Percent that is protected as agreed, None where there is no agreement."""
+        return percent(self.protected, self.total)
+
+
+def percent(part: int, whole: int) -> float | None:
+    """Return *part* of *whole* in percent, rounded down to one digit: what is not all is never shown as 100."""
+    return 1000 * part // whole / 10 if whole else None
+
+
+def tally() -> Tally:
+    """Count all agreements in one query."""
+    groups = _agreements().values_list("state", "agreed", "effective", "cause").annotate(count=Count("pk"))
+    states, agreed, effective, causes = Counter[str](), Counter[str](), Counter[str](), Counter[tuple[str, str]]()
+    for state, promised, given, cause, count in groups.order_by():
+        states[state] += count
+        agreed[promised] += count
+        effective[given] += count
+        causes[state, cause] += count
+    return Tally(states.total(), dict(states), dict(agreed), dict(effective), dict(causes))
+
+
+def agreement_rows(
+    chosen: Chosen, *, ending: Collection[int], first: int, count: int
+) -> tuple[tuple[AgreementRow, ...], int]:
+    """Return *count* rows of what is *chosen* from *first* on, worst first, and how many there are; two queries.
+
+    ending: the channels that end within the chosen days; it is read where chosen.within is set.
+    """
+    found = _narrowed(_agreements(), chosen, ending)
+    ranks = [When(state=word, then=Value(rank)) for rank, word in enumerate(_HARM)]
+    total = found.count()
+    ordered = found.annotate(
+        rank=Case(*ranks, default=Value(len(_HARM)), output_field=IntegerField()), key=Min("nexthops__key")
+    ).order_by("rank", "since", "partner__name", "pk")
+    page = ordered.select_related("partner__owner")[first : first + count]
+    return tuple(_row(channel, channel.key or "") for channel in page), total
+
+
+def every_row() -> Iterator[AgreementRow]:
+    """Yield every agreement by partner's name, a bounded number in memory."""
+    channels = _agreements().select_related("partner__owner").prefetch_related("nexthops")
+    for channel in channels.order_by("partner__name", "pk").iterator(chunk_size=_CHUNK):
+        yield _row(channel, " ".join(nexthop.key for nexthop in channel.nexthops.all()))
+
+
+def _agreements() -> QuerySet[Any]:
+    """Return the living channels with state, cause, level in force and effective protection as columns."""
+    verdict = VerdictRow.objects.filter(nexthop__channel=OuterRef("pk")).order_by("pk")
+    return (
+        Channel.objects.filter(removed_at__isnull=True)
+        .annotate(now=FilteredRelation("intervals", condition=Q(intervals__valid_to__isnull=True)))
+        .annotate(
+            state=Coalesce("now__state", Value("pending")),
+            cause=Coalesce("now__cause", Value("")),
+            since=F("now__valid_from"),
+            known_at=F("now__known_at"),
+            in_force=Coalesce(
+                Subquery(verdict.annotate(at_first=KT("hosts__0__effective")).values("at_first")[:1]),
+                Value(""),
+                output_field=TextField(),
+            ),
+        )
+        .annotate(effective=_effective())
+    )
+
+
+def _effective() -> Case:
+    """Return the least protection that mail of a channel has now, by what the judge found.
+
+    As agreed, every host gives at least what was agreed, and the first one tells by what. Where one host of several has
+    lost its TLSA records, dane may have fallen to may: the least is shown.
+    """
+    dane = [level.value for level, given in _GIVES.items() if given is Protection.DANE]
+    by_level = [When(in_force=level.value, then=Value(given.value)) for level, given in _GIVES.items()]
+    return Case(
+        When(state="violated", then=Value(HELD)),
+        When(state__in=["unknown", "pending"], then=Value(NOT_KNOWN)),
+        When(state="weaker", cause=Reason.PLAINTEXT.value, then=Value(Protection.NONE.value)),
+        When(state="weaker", agreed=Protection.DANE.value, in_force__in=dane, then=Value(Protection.NONE.value)),
+        *by_level,
+        default=Value(NOT_KNOWN),
+        output_field=CharField(),
+    )
+
+
+def _narrowed(channels: QuerySet[Any], chosen: Chosen, ending: Collection[int]) -> QuerySet[Any]:
+    """Return the *channels* that *chosen* leaves."""
+    if chosen.state:
+        channels = channels.filter(state=chosen.state)
+    if chosen.group == "protected":
+        channels = channels.filter(state__in=PROTECTED)
+    elif chosen.group == "open":
+        channels = channels.exclude(state__in=PROTECTED)
+    if chosen.agreed:
+        channels = channels.filter(agreed=chosen.agreed)
+    if chosen.effective:
+        channels = channels.filter(effective=chosen.effective)
+    return channels.filter(pk__in=ending) if chosen.within else channels
+
+
+def _row(channel: Any, keys: str) -> AgreementRow:
+    return AgreementRow(
+        pk=channel.pk,
+        partner=channel.partner.name,
+        keys=keys,
+        agreed=channel.agreed,
+        effective=channel.effective,
+        level=channel.in_force or channel.level,
+        state=channel.state,
+        cause=team_sentence(channel.cause),
+        since=channel.since,
+        known_at=channel.known_at,
+        owner=name_of(channel.partner.owner),
+    )

@@ -1,0 +1,82 @@
+"""What ends soon: whose certificate, when, and whether a successor is known."""
+
+from datetime import timedelta
+
+import pytest
+
+from partners.models import Pin
+from partners.reports.forecast import forecasts
+from tests.actions.people import NOON, editor, proposed
+from tests.reports.world import agreement, certificate, shown
+
+pytestmark = pytest.mark.django_db
+MONTH = NOON + timedelta(days=30)
+
+
+def in_days(days: int):
+    return NOON + timedelta(days=days)
+
+
+def test_the_first_end_comes_first():
+    """A leaf that ends within the horizon is told; one that ends later is not."""
+    team = editor()
+    for number, (name, days) in enumerate((("Late", 60), ("Second", 20), ("First", 4)), start=1):
+        row = agreement(name, "compliant", by=team, level="secure", agreed="ca-and-name")
+        shown(row, f"192.0.2.{number}", certificate(number, not_after=in_days(days)))
+
+    found = forecasts(now=NOON, until=MONTH)
+
+    assert [(one.partner, one.at) for one in found] == [("First", in_days(4)), ("Second", in_days(20))]
+
+
+def test_an_intermediate_that_ends_first_counts():
+    """The chain breaks with its first certificate; a root that signs itself is not looked at."""
+    row = agreement("Fjord", "compliant", by=editor(), level="secure", agreed="ca-and-name")
+    root = certificate(3, not_after=in_days(1), subject="CN=Example CA")
+    shown(row, "192.0.2.1", certificate(1, not_after=in_days(80)), certificate(2, not_after=in_days(9)), root)
+
+    assert [one.at for one in forecasts(now=NOON, until=MONTH)] == [in_days(9)]
+
+
+def test_one_address_of_two_is_no_break_yet():
+    """Where another address shows a later certificate, a successor is known."""
+    row = agreement("Fjord", "compliant", by=editor(), level="secure", agreed="ca-and-name")
+    shown(row, "192.0.2.1", certificate(1, not_after=in_days(4)))
+    shown(row, "192.0.2.2", certificate(2, not_after=in_days(200)))
+
+    (found,) = forecasts(now=NOON, until=MONTH)
+
+    assert (found.ending, found.of_all, found.under_way) == (1, 2, True)
+
+
+def test_a_pin_has_a_successor_once_the_next_is_announced():
+    """At fingerprint the partner's next certificate, announced or accepted, is the successor."""
+    team = editor()
+    row = agreement("Borealis", "compliant", by=team)
+    shown(row, "192.0.2.1", certificate(1, not_after=in_days(10)))
+    before = forecasts(now=NOON, until=MONTH)[0].under_way
+    pin = proposed(row, by=team)
+    Pin.objects.filter(pk=pin.pk).update(certificate=certificate(2, not_after=in_days(300)))
+
+    assert (before, forecasts(now=NOON, until=MONTH)[0].under_way) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "state, level",
+    [pytest.param("violated", "secure", id="waits-already"), pytest.param("compliant", "encrypt", id="no-date-counts")],
+)
+def test_what_is_no_forecast(state: str, level: str):
+    """Mail that waits already breaks no more; at encrypt nobody looks at a date."""
+    row = agreement("Fjord", state, by=editor(), level=level, agreed="encrypted")
+    shown(row, "192.0.2.1", certificate(1, not_after=in_days(4)))
+
+    assert forecasts(now=NOON, until=MONTH) == ()
+
+
+def test_what_was_shown_before_is_forgotten():
+    """Only the current sighting counts: a renewed certificate is no forecast."""
+    row = agreement("Fjord", "compliant", by=editor(), level="secure", agreed="ca-and-name")
+    shown(row, "192.0.2.1", certificate(1, not_after=in_days(4)))
+    shown(row, "192.0.2.1", certificate(2, not_after=in_days(200)))
+
+    assert forecasts(now=NOON, until=MONTH) == ()
