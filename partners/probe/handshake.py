@@ -1,87 +1,73 @@
-"""TLS over memory buffers, and the chain that the peer sent, as DER."""
+"""TLS over memory buffers, and the chain that the peer sent, as DER; no sockets here."""
 
+import _ssl
 import ssl
 import weakref
-from typing import Any
 
 from partners.core.observation import TlsFacts
 from partners.probe.limits import Limits
 from partners.probe.reply import TooMuch, cleaned
-from partners.probe.transport import READ_CHUNK, Wire
 
-__all__ = ["PeerClosed", "SecureWire", "TlsFailed"]
+__all__ = ["SecureLayer", "TlsFailed", "note_requests"]
 
 _DER = 2  # _ssl.ENCODING_DER
+_READ_CHUNK = 16_384
 _CERTIFICATE_REQUEST = 13  # RFC 8446 section 4
+_HANDSHAKE_RECORD = 22
 _EXCESSIVE = {"EXCESSIVE_MESSAGE_SIZE", "EXCEEDS_MAX_FRAGMENT_SIZE"}
 
 _asked: "weakref.WeakSet[ssl.SSLObject]" = weakref.WeakSet()
-
-
-class PeerClosed(Exception):
-    """The peer closed the connection before it was its turn."""
 
 
 class TlsFailed(Exception):
     """TLS ended with an error; the text is OpenSSL's reason."""
 
 
-class SecureWire:
-    """TLS on top of a Wire; `shake()` first, then read and write."""
+class SecureLayer:
+    """The client side of TLS: `feed()` what came, send what `output()` returns after each call."""
 
-    def __init__(self, wire: Wire, context: ssl.SSLContext, servername: str, limits: Limits) -> None:
-        self._wire, self._limits = wire, limits
+    def __init__(self, context: ssl.SSLContext, servername: str, limits: Limits) -> None:
+        self._limits = limits
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        context._msg_callback = _note  # type: ignore[attr-defined]  # noqa: SLF001  the one way to see a request
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=servername or None)
 
-    async def shake(self) -> TlsFacts:
-        """Make the handshake. Errors: TlsFailed, PeerClosed, TooMuch, OSError."""
-        while True:
-            try:
-                self._tls.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                await self._refill()
-            except ssl.SSLError as failed:
-                await self._flush()  # the alert, so that the peer's log tells why
-                raise _told(failed) from failed
-        await self._flush()
-        return self._facts()
-
-    async def read(self) -> bytes:
-        """Return what came under TLS, b"" at the end. Errors: TlsFailed, TooMuch, OSError."""
-        while True:
-            try:
-                return self._tls.read(READ_CHUNK)
-            except ssl.SSLWantReadError:
-                try:
-                    await self._refill()
-                except PeerClosed:
-                    return b""
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return b""
-            except ssl.SSLError as failed:
-                raise _told(failed) from failed
-
-    async def write(self, octets: bytes) -> None:
-        """Send *octets* under TLS. Errors: TlsFailed, OSError."""
-        if octets:
-            try:
-                self._tls.write(octets)
-            except ssl.SSLError as failed:
-                raise _told(failed) from failed
-            await self._flush()
-
-    async def _refill(self) -> None:
-        await self._flush()
-        octets = await self._wire.read()
-        if not octets:
-            raise PeerClosed
+    def feed(self, octets: bytes) -> None:
+        """Take *octets* from the peer."""
         self._incoming.write(octets)
 
-    async def _flush(self) -> None:
-        await self._wire.write(self._outgoing.read())
+    def output(self) -> bytes:
+        """Return what is to be sent now, once; after an error the alert, so that the peer's log tells why."""
+        return self._outgoing.read()
+
+    def shake(self) -> TlsFacts | None:
+        """Go on with the handshake; None while more has to come. Errors: TlsFailed, TooMuch."""
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return None
+        except ssl.SSLError as failed:
+            raise _told(failed) from failed
+        return self._facts()
+
+    def read(self) -> bytes | None:
+        """Return what came under TLS, None while more has to come, b"" at the end. Errors: TlsFailed, TooMuch."""
+        try:
+            return self._tls.read(_READ_CHUNK)
+        except ssl.SSLWantReadError:
+            return None
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+        except ssl.SSLError as failed:
+            raise _told(failed) from failed
+
+    def write(self, octets: bytes) -> None:
+        """Put *octets* under TLS. Errors: TlsFailed."""
+        if not octets:
+            return
+        try:
+            self._tls.write(octets)
+        except ssl.SSLError as failed:
+            raise _told(failed) from failed
 
     def _facts(self) -> TlsFacts:
         chain = chain_of(self._tls)
@@ -104,9 +90,18 @@ def chain_of(tls: ssl.SSLObject) -> tuple[bytes, ...]:
     return tuple(certificate.public_bytes(_DER) for certificate in sent)
 
 
-def _note(tls: ssl.SSLObject, direction: str, _version: Any, _content: Any, kind: Any, _octets: bytes) -> None:
-    """Remember that the peer asked for a client certificate."""
-    if direction == "read" and kind == _CERTIFICATE_REQUEST:
+def note_requests(context: ssl.SSLContext) -> None:
+    """Let *context* remember which peers ask for a client certificate.
+
+    ssl.SSLContext wraps the callback into one that makes enums of every number, thirty times in a handshake; the
+    attribute of its base class does not.
+    """
+    base = _ssl._SSLContext  # noqa: SLF001
+    base._msg_callback.__set__(context, _note)  # type: ignore[attr-defined]  # noqa: SLF001  the one way to see it
+
+
+def _note(tls: ssl.SSLObject, direction: str, _version: int, content: int, kind: int, _octets: bytes) -> None:
+    if kind == _CERTIFICATE_REQUEST and content == _HANDSHAKE_RECORD and direction == "read":
         _asked.add(tls)
 
 

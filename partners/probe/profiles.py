@@ -11,6 +11,7 @@ from collections import OrderedDict
 
 from partners.core.errors import SettingsRefused
 from partners.core.observation import PERMISSIVE, TlsProfile
+from partners.probe.handshake import note_requests
 
 __all__ = ["Contexts", "allowed_protocols"]
 
@@ -65,6 +66,7 @@ class Contexts:
             for version, switch in zip(_VERSIONS, _SWITCHES, strict=True):
                 if version not in allowed:
                     context.options |= switch
+        note_requests(context)
         if self._certificate:
             self._load(context)
         return context

@@ -6,15 +6,14 @@ kept, whatever happens after it (TLS 1.3 tells only then that a client certifica
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from partners.core.observation import PERMISSIVE, NotMeasured, NotMeasuredCause, PeerFacts, Stage, TlsFacts, TlsProfile
-from partners.probe.dialogue import CLOSING, Dialogue, Want
-from partners.probe.handshake import PeerClosed, SecureWire, TlsFailed
+from partners.probe.dialogue import CLOSING, Dialogue, Seen, Want
+from partners.probe.handshake import SecureLayer, TlsFailed
 from partners.probe.limits import Limits
 from partners.probe.profiles import Contexts
 from partners.probe.reply import TooMuch, cleaned
@@ -23,6 +22,10 @@ from partners.probe.transport import Wire
 __all__ = ["Outcome", "Progress", "Session", "SessionSettings", "Target"]
 
 Outcome = PeerFacts | NotMeasured
+
+
+class PeerClosed(Exception):
+    """The peer closed the connection before it was its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Target:
 
 
 Progress = Callable[[Target, Stage], None]
+_REPLIES = tuple(field.name for field in fields(Seen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class SessionSettings:
 
 
 class Session:
-    """A session to be run once."""
+    """A session to be run once. It is the owner of its Wire, whose callbacks move it from stage to stage."""
 
     def __init__(self, target: Target, settings: SessionSettings, progress: Progress) -> None:
         self._target, self._settings, self._progress = target, settings, progress
@@ -58,28 +62,29 @@ class Session:
         self._dialogue = Dialogue(settings.ehlo_name, settings.limits)
         self._stage = Stage.CONNECT
         self._tls: TlsFacts | None = None
+        self._secure: SecureLayer | None = None
+        self._is_leaving = False
+        self._timer: asyncio.TimerHandle | None = None
         self._seen_at = settings.clock()
         self._begun = time.monotonic()
 
     async def run(self) -> Outcome:
         """Return what was seen. Takes limits.session at most; whatever the peer does is no exception."""
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[Outcome] = self._loop.create_future()
+        self._wire = Wire(self, self._limits)
+        self._last_moment = self._loop.time() + self._limits.session.total_seconds()
+        self._wait(self._limits.connect)
         try:
-            async with asyncio.timeout(self._limits.session.total_seconds()):
-                await self._talk()
-        except TimeoutError:
-            connecting = self._stage is Stage.CONNECT
-            return self._broken(NotMeasuredCause.CONNECT_TIMEOUT if connecting else NotMeasuredCause.TIMEOUT, "timeout")
-        except TooMuch as much:
-            return self.not_measured(NotMeasuredCause.TOO_MUCH, str(much))
-        except TlsFailed as failed:
-            return self._facts(stop="tls", tls_error=str(failed))
-        except (PeerClosed, OSError) as closed:
-            return self._broken(self._cause(closed), "closed", _words(closed))
-        if self._dialogue.is_temporary:
-            seen = self._dialogue.seen
-            code, text = seen.ehlo_code or seen.greeting_code, seen.ehlo_text or seen.greeting_text
-            return self.not_measured(NotMeasuredCause.TEMPORARY_REPLY, f"{code} {text}")
-        return self._facts(stop=self._dialogue.stop)
+            self._progress(self._target, Stage.CONNECT)
+            target = self._target
+            port = self._settings.port_map.get((target.address, target.port), target.port)
+            self._wire.connect(target.address, port, source=self._settings.source)
+            return await self._done
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._wire.close()
 
     def not_measured(self, cause: NotMeasuredCause, detail: str = "") -> NotMeasured:
         """Return that nothing is known, and how far the session came."""
@@ -95,57 +100,140 @@ class Session:
             duration_ms=self._duration_ms(),
         )
 
-    async def _talk(self) -> None:
-        self._progress(self._target, Stage.CONNECT)
-        settings, target = self._settings, self._target
-        port = settings.port_map.get((target.address, target.port), target.port)
-        try:
-            wire = await Wire.connect(target.address, port, source=settings.source, limits=self._limits)
-        except ConnectionResetError:
-            self._enter(Stage.GREETING)  # the kernel refuses with ECONNREFUSED: this one had accepted
-            raise
-        try:
-            self._enter(Stage.GREETING)
-            await self._converse(wire, self._limits.greeting)
-            if self._dialogue.want is Want.TLS:
-                context = settings.contexts.of(target.profile)
-                secure = SecureWire(wire, context, target.profile.servername, self._limits)
-                async with asyncio.timeout(self._limits.handshake.total_seconds()):
-                    self._tls = await secure.shake()
-                self._dialogue.tls_is_up()
-                self._enter(self._dialogue.stage)
-                await self._converse(secure, self._limits.reply)
-        finally:
-            wire.close()
+    def connected(self) -> None:
+        """Wait for the greeting."""
+        self._enter(Stage.GREETING)
+        self._wait(self._limits.greeting)
 
-    async def _converse(self, wire: Wire | SecureWire, patience: timedelta) -> None:
-        """Exchange lines until the dialogue wants something else; each stage has its own time."""
-        deadline = self._deadline(patience)
-        while self._dialogue.want is Want.READ:
-            async with asyncio.timeout_at(deadline):
-                await wire.write(self._dialogue.output())
-                octets = await wire.read()
+    def received(self, octets: bytes) -> None:
+        """Move as far as *octets* lead. Errors: TooMuch, TlsFailed, PeerClosed."""
+        if self._is_leaving:
+            self._leave(octets)
+        elif not octets:
+            raise PeerClosed
+        elif self._secure is None:
+            self._hear(octets)
+        else:
+            self._secure.feed(octets)
+            if self._tls is None:
+                self._shake(self._secure)
+            else:
+                self._decipher(self._secure)
+
+    def failed(self, cause: Exception) -> None:
+        """End the session with what *cause* means at this stage; a crash of ours goes to the job wrapper."""
+        if self._done.done():
+            return
+        match cause:
+            case _ if self._is_leaving and isinstance(cause, TooMuch | TlsFailed | OSError):
+                self._finish(answered=False)
+            case TooMuch():
+                self._done.set_result(self.not_measured(NotMeasuredCause.TOO_MUCH, str(cause)))
+            case TlsFailed():
+                self._done.set_result(self._facts(stop="tls", tls_error=str(cause)))
+            case PeerClosed() | OSError():
+                if self._stage is Stage.CONNECT and isinstance(cause, ConnectionResetError):
+                    self._enter(Stage.GREETING)  # the kernel refuses with ECONNREFUSED: this one had accepted
+                self._done.set_result(self._broken(self._cause(cause), "closed", _words(cause)))
+            case _:
+                self._done.set_exception(cause)
+
+    def _hear(self, octets: bytes) -> None:
+        """Let the dialogue take *octets*, in plaintext or deciphered, and do what it wants next."""
+        dialogue = self._dialogue
+        dialogue.receive(octets)
+        if dialogue.stage is not self._stage:
+            self._enter(dialogue.stage)
+            self._wait(self._limits.reply)
+        self._say(dialogue.output())
+        if dialogue.want is Want.TLS:
+            self._begin_tls()
+        elif dialogue.want is Want.CLOSE:
+            self._is_leaving = True
+            self._wait(self._limits.quit)
+
+    def _say(self, octets: bytes) -> None:
+        if self._secure is not None:
+            self._secure.write(octets)
+            octets = self._secure.output()
+        self._wire.send(octets)
+
+    def _begin_tls(self) -> None:
+        profile = self._target.profile
+        context = self._settings.contexts.of(profile)
+        self._secure = SecureLayer(context, profile.servername, self._limits)
+        self._wait(self._limits.handshake)
+        self._shake(self._secure)
+
+    def _shake(self, secure: SecureLayer) -> None:
+        """Go on with the handshake; at its end say EHLO again, in one segment with its last message."""
+        try:
+            self._tls = secure.shake()
+        except TlsFailed:
+            self._wire.send(secure.output())
+            raise
+        if self._tls is None:
+            self._wire.send(secure.output())
+            return
+        self._dialogue.tls_is_up()
+        self._enter(self._dialogue.stage)
+        self._wait(self._limits.reply)
+        self._say(self._dialogue.output())
+        self._decipher(secure)
+
+    def _decipher(self, secure: SecureLayer) -> None:
+        """Read all that came under TLS."""
+        while not self._is_leaving and (octets := secure.read()) is not None:
             if not octets:
                 raise PeerClosed
-            self._dialogue.receive(octets)
-            if self._dialogue.stage is not self._stage:
-                self._enter(self._dialogue.stage)
-                deadline = self._deadline(self._limits.reply)
-        if self._dialogue.want is Want.CLOSE:
-            await self._leave(wire)
+            self._hear(octets)
 
-    async def _leave(self, wire: Wire | SecureWire) -> None:
-        """Say QUIT and wait a moment for the answer; it counts only after a 421 to STARTTLS.
+    def _leave(self, octets: bytes) -> None:
+        """Take the answer to QUIT, or the end; it counts only after a 421 to STARTTLS.
 
         There a peer that stays gets the message in plaintext at level may, and one that closes does not.
         """
-        answer = b""
-        with contextlib.suppress(TimeoutError, TooMuch, TlsFailed, PeerClosed, OSError):
-            async with asyncio.timeout(self._limits.quit.total_seconds()):
-                await wire.write(self._dialogue.output())
-                answer = await wire.read()
-        if not answer and self._stage is Stage.STARTTLS and self._dialogue.seen.starttls_code == CLOSING:
-            self._dialogue.stop = "closed"
+        if octets and self._secure is not None:
+            self._secure.feed(octets)
+            if self._secure.read() is None:
+                return
+        self._finish(answered=bool(octets))
+
+    def _finish(self, *, answered: bool) -> None:
+        dialogue = self._dialogue
+        if not answered and self._stage is Stage.STARTTLS and dialogue.seen.starttls_code == CLOSING:
+            dialogue.stop = "closed"
+        if dialogue.is_temporary:
+            seen = dialogue.seen
+            code, text = seen.ehlo_code or seen.greeting_code, seen.ehlo_text or seen.greeting_text
+            self._done.set_result(self.not_measured(NotMeasuredCause.TEMPORARY_REPLY, f"{code} {text}"))
+        else:
+            self._done.set_result(self._facts(stop=dialogue.stop))
+        self._wire.close()
+
+    def _wait(self, patience: timedelta) -> None:
+        """Give the stage that begins now *patience*, within that of the session.
+
+        A timer that is set for earlier looks again then; only one that would come too late is set anew.
+        """
+        self._deadline = min(self._loop.time() + patience.total_seconds(), self._last_moment)
+        if self._timer is None or self._timer.when() > self._deadline:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(self._deadline, self._look_at_the_clock)
+
+    def _look_at_the_clock(self) -> None:
+        """End what took too long; one timer serves all stages, and is set again where the deadline has moved."""
+        if self._done.done():
+            return
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._look_at_the_clock)
+        elif self._is_leaving:
+            self._finish(answered=False)
+        else:
+            connecting = self._stage is Stage.CONNECT
+            cause = NotMeasuredCause.CONNECT_TIMEOUT if connecting else NotMeasuredCause.TIMEOUT
+            self._done.set_result(self._broken(cause, "timeout"))
 
     def _enter(self, stage: Stage) -> None:
         self._stage = stage
@@ -180,11 +268,8 @@ class Session:
             tls=self._tls,
             tls_error=tls_error,
             duration_ms=self._duration_ms(),
-            **asdict(self._dialogue.seen),
+            **{name: getattr(self._dialogue.seen, name) for name in _REPLIES},
         )
-
-    def _deadline(self, patience: timedelta) -> float:
-        return asyncio.get_running_loop().time() + patience.total_seconds()
 
     def _duration_ms(self) -> int:
         return round((time.monotonic() - self._begun) * 1000)

@@ -1,52 +1,135 @@
-"""TCP: the only file of the probe that opens a socket. What one peer may send is counted here."""
+"""TCP: the only file of the probe that opens a socket. What one peer may send is counted here.
+
+A Wire has no task and no buffer of its own: it tells its owner what happens, from the loop's callbacks. A thousand open
+connections so cost little more than their sockets.
+"""
 
 import asyncio
-import contextlib
+import os
+import socket
+from collections.abc import Callable
 from ipaddress import ip_address
+from typing import Protocol
 
 from partners.probe.limits import Limits
 from partners.probe.reply import TooMuch
 
-__all__ = ["Wire"]
+__all__ = ["READ_CHUNK", "Owner", "Wire"]
 
 READ_CHUNK = 16_384
+
+
+class Owner(Protocol):
+    """Whoever a Wire reports to. What a callback raises goes to `failed`."""
+
+    def connected(self) -> None:
+        """The connection is there."""
+
+    def received(self, octets: bytes) -> None:
+        """Some bytes came; b"" where the peer has closed."""
+
+    def failed(self, cause: Exception) -> None:
+        """It ended with OSError, TooMuch, or whatever a callback raised; nothing more is told."""
 
 
 class Wire:
     """A connection that gives bytes as they come and stops a peer that sends too many."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits) -> None:
-        self._reader, self._writer, self._limits = reader, writer, limits
+    def __init__(self, owner: Owner, limits: Limits) -> None:
+        self._owner, self._limits = owner, limits
+        self._loop = asyncio.get_running_loop()
+        self._socket: socket.socket | None = None
+        self._number = -1
+        self._unsent = b""
         self._received = 0
 
-    @classmethod
-    async def connect(cls, address: str, port: int, *, source: str, limits: Limits) -> "Wire":
-        """Connect to *address*, from *source* where that is of the same family.
+    def connect(self, address: str, port: int, *, source: str) -> None:
+        """Begin to connect to *address*, from *source* where that is of the same family.
 
-        Errors: TimeoutError after limits.connect; OSError as the kernel says. The address was allowed by the caller.
+        The address was allowed by the caller.
         """
-        same_family = bool(source) and ip_address(source).version == ip_address(address).version
-        async with asyncio.timeout(limits.connect.total_seconds()):
-            reader, writer = await asyncio.open_connection(
-                address, port, limit=READ_CHUNK, local_addr=(source, 0) if same_family else None
-            )
-        return cls(reader, writer, limits)
+        self._guarded(lambda: self._begin(address, port, source))
 
-    async def read(self) -> bytes:
-        """Return what came, b"" at the end. Errors: TooMuch, OSError."""
-        octets = await self._reader.read(READ_CHUNK)
-        self._received += len(octets)
-        if self._received > self._limits.session_bytes:
-            raise TooMuch(f"more than {self._limits.session_bytes} bytes in one session")
-        return octets
-
-    async def write(self, octets: bytes) -> None:
-        """Send *octets*. Errors: OSError."""
-        if octets:
-            self._writer.write(octets)
-            await self._writer.drain()
+    def send(self, octets: bytes) -> None:
+        """Send *octets*, later what does not go at once. Errors: OSError."""
+        if self._socket is None or not octets:
+            return
+        if self._unsent:
+            self._unsent += octets
+            return
+        try:
+            sent = self._socket.send(octets)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(octets):
+            self._unsent = octets[sent:]
+            self._loop.add_writer(self._number, self._guarded, self._flush)
 
     def close(self) -> None:
         """End the connection at once; nothing is owed to the peer any more."""
-        with contextlib.suppress(OSError, RuntimeError):
-            self._writer.transport.abort()
+        if self._socket is not None:
+            self._loop.remove_writer(self._number)
+            self._loop.remove_reader(self._number)
+            self._socket.close()
+            self._socket = None
+
+    def _begin(self, address: str, port: int, source: str) -> None:
+        version = ip_address(address).version
+        family = socket.AF_INET if version == 4 else socket.AF_INET6
+        self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._number = self._socket.fileno()
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if source and ip_address(source).version == version:
+            self._socket.bind((source, 0))
+        try:
+            self._socket.connect((address, port))
+        except BlockingIOError:
+            self._loop.add_writer(self._number, self._guarded, self._decided)
+        else:
+            self._established()
+
+    def _decided(self) -> None:
+        """Learn how the attempt to connect ended."""
+        if self._socket is None:
+            return
+        self._loop.remove_writer(self._number)
+        if number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(number, os.strerror(number))
+        self._established()
+
+    def _established(self) -> None:
+        self._loop.add_reader(self._number, self._guarded, self._read)
+        self._owner.connected()
+
+    def _read(self) -> None:
+        if self._socket is None:
+            return
+        try:
+            octets = self._socket.recv(READ_CHUNK)
+        except BlockingIOError:
+            return
+        self._received += len(octets)
+        if self._received > self._limits.session_bytes:
+            raise TooMuch(f"more than {self._limits.session_bytes} bytes in one session")
+        if not octets:
+            self._loop.remove_reader(self._number)  # it would be told again and again
+        self._owner.received(octets)
+
+    def _flush(self) -> None:
+        if self._socket is None:
+            return
+        try:
+            sent = self._socket.send(self._unsent)
+        except BlockingIOError:
+            return
+        self._unsent = self._unsent[sent:]
+        if not self._unsent:
+            self._loop.remove_writer(self._number)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Let no exception get lost in the loop: the owner's job wrapper tells a crash from what a peer did."""
+        try:
+            step()
+        except Exception as cause:  # noqa: BLE001  part of the job wrapper of engine.py: the owner passes it on
+            self.close()
+            self._owner.failed(cause)

@@ -250,3 +250,15 @@ def _alert_once(listener: socket.socket, context: ssl.SSLContext) -> None:
             tls.do_handshake()
         while socket.socket.recv(tls, 1024):
             pass  # closing with unread bytes would reset the connection, and the alert be lost with it
+
+
+async def test_silence_after_quit_costs_no_more_than_its_own_time(smtpd: Smtpd):
+    """What was seen is there; the peer that never says goodbye does not hold it back for a longer stage's time."""
+    peer = smtpd.peer(script=script("QUIT", SILENCE))
+    begun = time.monotonic()
+
+    seen = await probed(peer, quit=IMPATIENT.quit)
+
+    assert isinstance(seen, PeerFacts)
+    assert (seen.ended, seen.stop) == (Stage.DONE, "")
+    assert time.monotonic() - begun < 3
