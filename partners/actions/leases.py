@@ -25,19 +25,22 @@ from partners.actions.access import demand_editor
 from partners.core.facts_json import profile_from_json
 from partners.core.observation import NotMeasuredCause, TlsProfile
 from partners.core.schedule import CRASHES_MAX
-from partners.models import Address, Endpoint, User
+from partners.models import Address, Endpoint, Look, User
 from partners.models import Nexthop as NexthopRow
 
 __all__ = [
     "ADDRESS_LEASE",
     "JUDGE_STALE",
+    "LOOK_SPAN",
     "NEXTHOP_LEASE",
     "PROBE_ASKED",
     "AddressClaim",
+    "LookClaim",
     "NexthopClaim",
     "Target",
     "ask_now",
     "claim_addresses",
+    "claim_looks",
     "claim_nexthops",
     "database_now",
     "give_back",
@@ -46,10 +49,12 @@ __all__ = [
     "nudge",
     "set_aside",
     "shared_clock",
+    "spoken_to",
 ]
 
 NEXTHOP_LEASE = timedelta(minutes=3)  # longer than all lookups of a nexthop may take
 ADDRESS_LEASE = timedelta(minutes=10)  # longer than all sessions with an address may take, one after the other
+LOOK_SPAN = timedelta(minutes=10)  # after that nobody speaks to an address for the sake of a look
 PROBE_ASKED = "partners.tasks.probing.probe_asked"
 JUDGE_STALE = "partners.tasks.alerts.judge_stale"
 _CONTROL_QUEUE = "control"
@@ -57,7 +62,7 @@ _NUDGE_EXPIRES_SECONDS = 60
 
 log = structlog.get_logger(__name__)
 lost_nudges = {"count": 0}  # of this process, for /healthz and metrics
-Row = TypeVar("Row", NexthopRow, Address)
+Row = TypeVar("Row", NexthopRow, Address, Look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,15 @@ class NexthopClaim:
     key: str
     token: str
     asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LookClaim:
+    """A look whose nexthop this worker looks up."""
+
+    pk: int
+    key: str
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +104,9 @@ class AddressClaim:
     open: set[int] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     leaf_ends: list[datetime] = field(default_factory=list)
+
+
+_MODELS = {NexthopClaim: NexthopRow, LookClaim: Look, AddressClaim: Address}
 
 
 def database_now() -> datetime:
@@ -119,18 +136,30 @@ def claim_nexthops(
     return [NexthopClaim(row.pk, row.key, row.lease_token, asked=bool(row.asked_by)) for row in rows]
 
 
+def claim_looks(limit: int, *, now: datetime) -> list[LookClaim]:
+    """Claim up to *limit* looks that are due."""
+    due = _due(Look.objects.filter(expires_at__gt=now), now).order_by("due_at")
+    return [LookClaim(row.pk, row.key, row.lease_token) for row in _take(due, limit, now=now, lease=NEXTHOP_LEASE)]
+
+
+def spoken_to(now: datetime, only: Collection[int] | None = None) -> Q:
+    """Match the endpoints that somebody may speak to: a nexthop names them (one of *only*), or a fresh look does."""
+    named = Q(nexthops__isnull=False) if only is None else Q(nexthops__in=only)
+    return named | Q(looks__made_at__gt=now - LOOK_SPAN)
+
+
 def claim_addresses(limit: int, *, now: datetime, only: Collection[int] | None = None) -> list[AddressClaim]:
     """Claim up to *limit* addresses that are due and have not asked for rest.
 
-    only: those of the nexthops with these primary keys. An address that no nexthop names any more is never spoken to.
+    only: those of the nexthops with these primary keys, and of fresh looks. An address that neither a nexthop nor a
+    fresh look names is never spoken to.
     """
-    named = Endpoint.objects.filter(address=OuterRef("pk"), nexthops__isnull=False)
-    named = named if only is None else named.filter(nexthops__in=only)
+    named = Endpoint.objects.filter(spoken_to(now, only), address=OuterRef("pk"))
     rested = Q(backed_off_until__isnull=True) | Q(backed_off_until__lte=now)
     due = _due(Address.objects.filter(rested), now).filter(Exists(named))
     rows = _take(due.order_by("due_at"), limit, now=now, lease=ADDRESS_LEASE)
     targets: dict[int, list[Target]] = {row.pk: [] for row in rows}
-    for one in Endpoint.objects.filter(address__in=rows, nexthops__isnull=False).distinct().order_by("pk"):
+    for one in Endpoint.objects.filter(spoken_to(now), address__in=rows).distinct().order_by("pk"):
         targets[one.address_id].append(Target(one.pk, one.port, profile_from_json(one.profile)))
     return [
         AddressClaim(
@@ -140,10 +169,10 @@ def claim_addresses(limit: int, *, now: datetime, only: Collection[int] | None =
     ]
 
 
-def give_back(claims: Collection[NexthopClaim | AddressClaim]) -> None:
+def give_back(claims: Collection[NexthopClaim | LookClaim | AddressClaim]) -> None:
     """End the leases of *claims* that were not worked on; they are due as before, and it counts as no crash."""
     for claim in claims:
-        model: Any = NexthopRow if isinstance(claim, NexthopClaim) else Address
+        model: Any = _MODELS[type(claim)]
         model.objects.filter(pk=claim.pk, lease_token=claim.token).update(lease_token="", lease_until=None)
 
 
@@ -214,7 +243,7 @@ def _is_taken(row: Row, *, now: datetime, lease: timedelta) -> bool:
     return bool(changed) and not aside
 
 
-def set_aside(row: NexthopRow | Address, *, now: datetime) -> None:
+def set_aside(row: NexthopRow | Address | Look, *, now: datetime) -> None:
     """Tell log and pages that *row* ended its worker too often; what is known of it is unknown from now."""
     log.error("probe.set-aside", row=str(row), crashes=row.crashes)
     if isinstance(row, Address):

@@ -16,7 +16,7 @@ from partners.core.observation import Dnssec, LookupStatus, PeerFacts
 from partners.core.outcome import Delivery, HostOutcome
 from partners.models import Channel, RelayGroup
 
-__all__ = ["HostTally", "Proposal", "proposals"]
+__all__ = ["HostTally", "Proposal", "proposals", "proposals_from"]
 
 _KEYS_MAX: Final = 8  # more different keys than that are no pin that anybody keeps true
 
@@ -73,7 +73,11 @@ def proposals(channel: Channel, *, now: datetime) -> tuple[Proposal, ...]:
 
     A key that was seen is no proof that it is theirs: a pin is to be compared with the partner by another way.
     """
-    facts = channel_facts(channel)
+    return proposals_from(channel_facts(channel), channel, now=now)
+
+
+def proposals_from(facts: Mapping[str, Stored], channel: Channel | None, *, now: datetime) -> tuple[Proposal, ...]:
+    """Return the same from *facts*; without a channel, for one that would have the keys of *facts*."""
     if not any(isinstance(peer, PeerFacts) for stored in facts.values() for peer in stored.peers):
         return ()
     match = {SecurityLevel.SECURE: _mx_names(facts), SecurityLevel.FINGERPRINT: _key_digests(facts)}
@@ -89,7 +93,7 @@ def proposals(channel: Channel, *, now: datetime) -> tuple[Proposal, ...]:
 
 
 def _proposal(
-    channel: Channel,
+    channel: Channel | None,
     level: SecurityLevel,
     agreed: Protection,
     match: str,
@@ -98,6 +102,8 @@ def _proposal(
     now: datetime,
 ) -> Proposal:
     fields = {"level": level, "agreed": agreed, "match": match}
+    if channel is None:
+        fields["nexthops"] = sorted(facts)
     try:
         groups = previews(draft_with(fields, channel), facts, channel, now=now)
     except RefusedInput as refused:

@@ -43,10 +43,16 @@ class WhatIf:
 
 
 def what_if(
-    fields: Mapping[str, Any], channel: Channel | None = None, *, now: datetime, by: User | None = None
+    fields: Mapping[str, Any],
+    channel: Channel | None = None,
+    *,
+    now: datetime,
+    by: User | None = None,
+    seen: Mapping[str, Stored] | None = None,
 ) -> WhatIf:
     """Say what *fields* (names in EDITABLE) would make of *channel*, or of a new one.
 
+    seen: key -> what is known of it, for a channel that does not exist yet (looking.look_facts()).
     by: an editor is told which row has a key already; without one nobody is named.
     Errors: none for what a person may type; it is told in the answer.
     """
@@ -54,7 +60,7 @@ def what_if(
         shot = draft_with(fields, channel, by=by)
     except RefusedInput as refused:
         return WhatIf(str(refused))
-    facts = channel_facts(channel) if channel else {}
+    facts = channel_facts(channel) if channel else seen or {}
     return WhatIf(groups=previews(shot, facts, channel, now=now))
 
 

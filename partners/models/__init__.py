@@ -5,6 +5,7 @@ from partners.models.audit import AuditEntry
 from partners.models.estate import Channel, Contact, Membership, Nexthop, Partner, PrivateAuthority
 from partners.models.facts import Address, ChainLink, DnsSighting, Endpoint, Observation, Sighting
 from partners.models.invitations import Invitation
+from partners.models.looks import Look
 from partners.models.pins import Certificate, Pin
 from partners.models.relays import Relay, RelayGroup, RelayToken
 from partners.models.releases import Approval, Artefact, Candidate, CandidateMap, Change, Head, Release
@@ -27,6 +28,7 @@ __all__ = [
     "Endpoint",
     "Head",
     "Invitation",
+    "Look",
     "Membership",
     "Nexthop",
     "Observation",

@@ -1,12 +1,21 @@
 """What the facts mean: verdicts per nexthop and relay group, and compliance over time."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, IntegerField, Q, Value, When
 
 from partners.models.estate import Channel, Nexthop
 from partners.models.relays import RelayGroup
 
 __all__ = ["ComplianceInterval", "VerdictRow"]
+
+# (delivery, tls_status), worst first; a word of neither list comes last
+_WORST = (
+    *(When(delivery=word, then=Value(rank)) for rank, word in enumerate(("bounce", "defer", "unknown"))),
+    *(
+        When(delivery="deliver", tls_status=word, then=Value(rank))
+        for rank, word in enumerate(("none", "Anonymous", "Untrusted", "Trusted", "Verified"), start=3)
+    ),
+)
 
 
 class VerdictQuerySet(models.QuerySet["VerdictRow"]):
@@ -15,6 +24,11 @@ class VerdictQuerySet(models.QuerySet["VerdictRow"]):
     def own(self) -> "VerdictQuerySet":
         """Return those that rest on an entry of the nexthop's own channel: the only ones that tell of no other."""
         return self.filter(is_own=True)
+
+    def worst_first(self) -> "VerdictQuerySet":
+        """Order by harm: what bounces or waits leads, then what nobody knows, then the weakest protection."""
+        rank = Case(*_WORST, default=Value(9), output_field=IntegerField())
+        return self.order_by("-is_own", rank, "nexthop__key", "group__name")
 
 
 class VerdictRow(models.Model):

@@ -13,9 +13,9 @@ from partners.core.effective import nexthop_port
 from partners.core.errors import CertificateRefused
 from partners.core.facts_json import facts_from_json, profile_key
 from partners.core.observation import PERMISSIVE, LookupStatus, NexthopFacts, PeerFacts, Stage
-from partners.models import Channel, DnsSighting, Endpoint, Nexthop, Sighting
+from partners.models import Channel, DnsSighting, Endpoint, Look, Nexthop, Sighting, User
 
-__all__ = ["LookRow", "LookState", "look_state"]
+__all__ = ["LookRow", "LookState", "look_state", "own_look", "state_of_look"]
 
 STALLED_AFTER: Final = timedelta(minutes=5)  # due for so long without a worker: nobody is going to come
 _NAMES_SHOWN: Final = 3
@@ -53,6 +53,16 @@ class LookState:
     stalled: bool
 
     @property
+    def hosts(self) -> int:
+        """How many MX hosts there are."""
+        return len({row.mx_host for row in self.rows})
+
+    @property
+    def percent(self) -> int:
+        """How much is done, of 100; a little from the start, so that the bar is seen."""
+        return 100 * self.done // len(self.rows) if self.rows else 4 if self.running else 100
+
+    @property
     def done(self) -> int:
         """How many addresses are done."""
         return sum(row.is_done for row in self.rows)
@@ -67,7 +77,7 @@ class _Work:
     since: datetime | None
 
     @classmethod
-    def of(cls, row: "Nexthop | Endpoint", now: datetime) -> "_Work":
+    def of(cls, row: "Nexthop | Look | Endpoint", now: datetime) -> "_Work":
         holder = row.address if isinstance(row, Endpoint) else row
         rests = isinstance(row, Endpoint) and (row.address.backed_off_until or now) > now
         due = holder.set_aside_at is None and not rests and holder.due_at is not None and holder.due_at <= now
@@ -84,24 +94,43 @@ def look_state(channel: Channel, *, now: datetime) -> LookState:
         if isinstance(facts := facts_from_json(one.observation.facts), NexthopFacts)
     }
     endpoints = list(Endpoint.objects.filter(nexthops__in=nexthops).select_related("address").distinct())
+    return _state([(row, answers.get(row.pk)) for row in nexthops], endpoints, now=now)
+
+
+def own_look(user: User, pk: int, *, now: datetime) -> Look | None:
+    """Return the look *pk* where *user* asked for it and it is not over; else None, whoever else did."""
+    return Look.objects.select_related("dns").filter(pk=pk, owner=user, expires_at__gt=now).first()
+
+
+def state_of_look(look: Look, *, now: datetime) -> LookState:
+    """Return how far *look* is; two queries."""
+    facts = facts_from_json(look.dns.facts) if look.dns else None
+    answer = facts if isinstance(facts, NexthopFacts) else None
+    return _state([(look, answer)], list(look.endpoints.select_related("address")), now=now)
+
+
+def _state(
+    nexthops: Sequence[tuple[Nexthop | Look, NexthopFacts | None]], endpoints: Sequence[Endpoint], *, now: datetime
+) -> LookState:
+    """Return how far *nexthops*, each with what the DNS said, and their *endpoints* are."""
     seen = {
         one.endpoint_id: one
         for one in Sighting.objects.filter(endpoint__in=endpoints, current=True).select_related("observation")
     }
-    lookups = [_Work.of(nexthop, now) for nexthop in nexthops]
+    lookups = [_Work.of(nexthop, now) for nexthop, _answer in nexthops]
     work = [*lookups, *(_Work.of(endpoint, now) for endpoint in endpoints)]
     waits = any(one.due or one.leased for one in lookups)
     rows = tuple(
         row
-        for nexthop in nexthops
-        if (answer := answers.get(nexthop.pk)) is not None
+        for _nexthop, answer in nexthops
+        if answer is not None
         for row in _rows(answer, endpoints, seen, now=now, waits=waits)
     )
     active = any(one.due or one.leased for one in work)
     oldest = min((one.since for one in work if one.since is not None), default=now)
     stalled = active and not any(one.leased for one in work) and oldest < now - STALLED_AFTER
     return LookState(
-        tuple(_dns_text(nexthop.key, answers.get(nexthop.pk)) for nexthop in nexthops),
+        tuple(_dns_text(nexthop.key, answer) for nexthop, answer in nexthops),
         tuple(dict.fromkeys(rows)),
         running=active and not stalled,
         stalled=stalled,

@@ -15,13 +15,16 @@ from asgiref.sync import async_to_sync, sync_to_async
 
 from partners.actions.leases import (
     AddressClaim,
+    LookClaim,
     NexthopClaim,
     Target,
     claim_addresses,
+    claim_looks,
     claim_nexthops,
     give_back,
     shared_clock,
 )
+from partners.actions.looking import record_look
 from partners.actions.probing import Result, record_dns, record_peers
 from partners.core.errors import NameRefused
 from partners.core.names import Nexthop
@@ -122,7 +125,7 @@ class Round:
         return time.monotonic() < self._ends and not self.stops()
 
     async def _look_up(self) -> list[int]:
-        """Resolve all nexthops that are due; return their primary keys."""
+        """Resolve all nexthops that are due, and looks that are asked for; return the nexthops' primary keys."""
         looked_up: list[int] = []
         while self._may_claim():
             claims = await sync_to_async(claim_nexthops)(
@@ -133,9 +136,15 @@ class Round:
             self._has_claimed = True
             looked_up += [claim.pk for claim in claims]
             await self._resolve_all(claims)
+        while self.asked and self._may_claim():
+            looks = await sync_to_async(claim_looks)(NEXTHOPS_AT_ONCE, now=self.clock())
+            if not looks:
+                break
+            self._has_claimed = True
+            await self._resolve_all(looks)
         return looked_up
 
-    async def _resolve_all(self, claims: Collection[NexthopClaim]) -> None:
+    async def _resolve_all(self, claims: Collection[NexthopClaim | LookClaim]) -> None:
         """Look *claims* up side by side; give back what is not done when this worker is to stop."""
         jobs = {asyncio.create_task(self._resolve(claim)): claim for claim in claims}
         pending = set(jobs)
@@ -148,7 +157,7 @@ class Round:
         await asyncio.gather(*pending, return_exceptions=True)
         await sync_to_async(give_back)([jobs[job] for job in pending])
 
-    async def _resolve(self, claim: NexthopClaim) -> None:
+    async def _resolve(self, claim: NexthopClaim | LookClaim) -> None:
         """Look one nexthop up and record it; a key that is none keeps its lease, and is set aside in the end."""
         try:
             facts: NexthopFacts = await self.resolver.resolve(Nexthop.parse(claim.key), now=self.clock())
@@ -156,7 +165,10 @@ class Round:
             log.warning("probe.refused", nexthop=claim.key, cause=str(refused))
             return
         self.counts.nexthops += 1
-        await sync_to_async(record_dns)(claim, facts, now=self.clock())
+        if isinstance(claim, LookClaim):
+            await sync_to_async(record_look)(claim, facts, now=self.clock())
+        else:
+            await sync_to_async(record_dns)(claim, facts, now=self.clock())
         addresses = sum(len(host.addresses) for host in facts.hosts)
         self.tell(f"{claim.key}: {facts.mx_status.value}, {len(facts.hosts)} hosts, {addresses} addresses")
 
