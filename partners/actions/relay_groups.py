@@ -17,7 +17,7 @@ from partners.core.lifetime import TIME_UNITS, seconds_of
 from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
 from partners.models import RelayGroup, User
 
-__all__ = ["DEFAULT_GROUP", "add_group", "ensure_group", "settings_of"]
+__all__ = ["DEFAULT_GROUP", "add_group", "ensure_group", "settings_by_group", "settings_of"]
 
 DEFAULT_GROUP = "main"
 _LIST = re.compile(r"[,\s:]+")
@@ -74,6 +74,17 @@ def add_group(
         group.save(force_insert=True)
         audit.record("relay-group.added", f"relay group {name}", by=by, now=now)
     return group
+
+
+def settings_by_group() -> dict[int, RelaySettings | str]:
+    """Return the settings of each relay group by its key, or why they cannot be read; in one query, for pages."""
+    found: dict[int, RelaySettings | str] = {}
+    for group in RelayGroup.objects.all():
+        try:
+            found[group.pk] = settings_of(group)
+        except SettingsRefused as refused:
+            found[group.pk] = str(refused)
+    return found
 
 
 def settings_of(group: RelayGroup, ta_files: Mapping[str, str] | None = None) -> RelaySettings:

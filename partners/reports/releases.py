@@ -1,43 +1,117 @@
-"""Drafts, candidates and releases as the pages show them."""
+"""Drafts, open candidates, the history of releases, and two releases side by side."""
 
-import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Final
 
-from partners.models import Approval, Artefact, Candidate, Change, Head, Release
+from django.db.models import Count
 
-__all__ = ["CandidatePage", "DiffLine", "ReleaseList", "active_artefact", "candidate_page", "release_list"]
+from partners.core.relay import RelaySettings
+from partners.core.weakenings import weakenings
+from partners.models import Artefact, Candidate, Change, Head, Nexthop, Release
+from partners.reports.changed import GroupDiff, PartnerRow, group_diff, partner_rows
+from partners.reports.differences import Moved, moved_entries
+from partners.reports.findings import Owner
+from partners.reports.names import person_name
+from partners.reports.relays import published_release
 
-HISTORY_ROWS = 50
+__all__ = [
+    "Comparison",
+    "DraftRow",
+    "HistoryRow",
+    "ReleaseList",
+    "ReleasePage",
+    "active_artefact",
+    "compare_page",
+    "release_list",
+    "release_page",
+]
+
+HISTORY_ROWS: Final = 50
+LINES_SHOWN: Final = 1000  # a longer map is read in a file
+CHOICES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class DraftRow:
+    """One change that waits to be cut."""
+
+    pk: int
+    partner: str
+    keys: str
+    who: str
+    made_at: datetime
+    was: str
+    becomes: str
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRow:
+    """One open candidate. state: bad where the guard blocks, weak where a second person is needed, else ok."""
+
+    pk: int
+    who: str
+    cut_at: datetime
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One release."""
+
+    number: int
+    published_at: datetime
+    who: str
+    approver: str
+    single_operator: bool
+    reason: str
+    changes: int
+    is_published: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseList:
-    """What waits, what is cut, what was."""
+    """What waits, what is cut, what was; older: number below which the next page begins, None on the last."""
 
-    drafts: tuple[Change, ...]
-    candidates: tuple[Candidate, ...]
-    releases: tuple[Release, ...]
-    published: int | None
+    drafts: tuple[DraftRow, ...]
+    candidates: tuple[CandidateRow, ...]
+    releases: tuple[HistoryRow, ...]
+    published: Release | None
+    older: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class DiffLine:
-    """One line of a difference. sign: "+", "-" or " "."""
+class MapText:
+    """A map as a page shows it; hidden: lines that only the file has."""
 
-    sign: str
+    artefact: Artefact
     text: str
+    lines: int
+    hidden: int
 
 
 @dataclass(frozen=True, slots=True)
-class CandidatePage:
-    """A candidate with its findings, worst first, and its difference per relay group."""
+class ReleasePage:
+    """One release, byte for byte."""
 
-    candidate: Candidate
-    findings: tuple[dict[str, Any], ...]
-    blocks: int
-    diffs: tuple[tuple[str, tuple[DiffLine, ...]], ...]
-    approvals: tuple[Approval, ...]
+    release: Release
+    row: HistoryRow
+    maps: tuple[MapText, ...]
+    changes: tuple[DraftRow, ...]
+    published: Release | None
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two releases. rows: what changes from *old* to *new* by partner; diffs: by relay group."""
+
+    old: Release
+    new: Release
+    rows: tuple[PartnerRow, ...]
+    diffs: tuple[GroupDiff, ...]
+    numbers: tuple[int, ...]
 
 
 def active_artefact(group: str) -> Artefact | None:
@@ -45,39 +119,145 @@ def active_artefact(group: str) -> Artefact | None:
     head = Head.objects.filter(pk=1).first()
     if head is None or head.release_id is None:
         return None
-    return Artefact.objects.filter(release_id=head.release_id, group__name=group).first()
+    return Artefact.objects.select_related("release").filter(release_id=head.release_id, group__name=group).first()
 
 
-def release_list() -> ReleaseList:
-    """Return drafts, open candidates and the newest releases, in four queries."""
-    head = Head.objects.select_related("release").filter(pk=1).first()
+def release_list(*, before: int = 0) -> ReleaseList:
+    """Return drafts, open candidates and a page of releases, in four queries. before: a number, 0 for the newest."""
+    published = published_release()
     waiting = Change.objects.filter(release__isnull=True, withdrawn_at__isnull=True)
+    found = Release.objects.select_related("author", "approver", "published_by").annotate(size=Count("changes"))
+    page = list((found.filter(number__lt=before) if before else found)[: HISTORY_ROWS + 1])
+    rows, further = page[:HISTORY_ROWS], len(page) > HISTORY_ROWS
     return ReleaseList(
-        drafts=tuple(waiting.select_related("channel__partner", "author")),
-        candidates=tuple(Candidate.objects.filter(state=Candidate.State.OPEN).select_related("author", "base")),
-        releases=tuple(Release.objects.select_related("author", "approver", "published_by")[:HISTORY_ROWS]),
-        published=head.release.number if head and head.release else None,
+        drafts=tuple(_draft(one) for one in waiting.select_related("channel__partner", "author")),
+        candidates=tuple(
+            _candidate(one) for one in Candidate.objects.filter(state=Candidate.State.OPEN).select_related("author")
+        ),
+        releases=tuple(_history(one, published) for one in rows),
+        published=published,
+        older=rows[-1].number if rows and further else None,
     )
 
 
-def candidate_page(pk: int) -> CandidatePage | None:
-    """Return the page of candidate *pk*, None if there is none."""
-    candidate = Candidate.objects.select_related("author", "base", "release").filter(pk=pk).first()
-    if candidate is None:
+def release_page(number: int) -> ReleasePage | None:
+    """Return release *number*, None if there is none, in five queries."""
+    found = Release.objects.select_related("author", "approver", "published_by").annotate(size=Count("changes"))
+    release = found.filter(number=number).first()
+    if release is None:
         return None
-    before = {one.group_id: one.text for one in candidate.base.artefacts.all()} if candidate.base else {}
-    diffs = tuple(
-        (one.group.name, _diff(before.get(one.group_id, ""), one.text))
-        for one in candidate.maps.select_related("group")
+    published = published_release()
+    artefacts = release.artefacts.select_related("group").order_by("group__name")
+    changes = release.changes.select_related("channel__partner", "author")
+    return ReleasePage(
+        release,
+        _history(release, published),
+        tuple(map_text(one) for one in artefacts),
+        tuple(_draft(one) for one in changes),
+        published,
+        _numbers(),
     )
-    findings = tuple(sorted(candidate.findings, key=lambda one: not one.get("blocks", False)))
-    approvals = candidate.approvals.select_related("person").filter(
-        candidate_sha256=candidate.sha256, findings_sha256=candidate.findings_sha256
-    )
-    blocks = sum(1 for one in findings if one.get("blocks"))
-    return CandidatePage(candidate, findings, blocks, diffs, tuple(approvals))
 
 
-def _diff(old: str, new: str) -> tuple[DiffLine, ...]:
-    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
-    return tuple(DiffLine(line[:1], line[1:]) for line in lines if not line.startswith(("---", "+++", "@@")))
+def map_text(artefact: Artefact) -> MapText:
+    """Return the map of *artefact*, as much of it as a page shows."""
+    lines = artefact.text.splitlines(keepends=True)
+    return MapText(artefact, "".join(lines[:LINES_SHOWN]), len(lines), max(len(lines) - LINES_SHOWN, 0))
+
+
+def compare_page(old: int, new: int, settings: Mapping[int, RelaySettings | str]) -> Comparison | None:
+    """Return what changes from release *old* to *new*, None where there is none of that number; six queries.
+
+    settings: by relay group, as they are now: what asks less is told by them.
+    """
+    found = {one.number: one for one in Release.objects.filter(number__in={old, new})}
+    if not {old, new} <= found.keys():
+        return None
+    texts: dict[str, dict[int, str]] = {}
+    groups: dict[str, int] = {}
+    for one in Artefact.objects.filter(release__number__in={old, new}).select_related("group", "release"):
+        texts.setdefault(one.group.name, {})[one.release.number] = one.text
+        groups[one.group.name] = one.group_id
+    pairs = [(group, by.get(old, ""), by.get(new, "")) for group, by in sorted(texts.items())]
+    moved = {one.key: one for _group, was, becomes in pairs for one in moved_entries(was, becomes)}
+    less = _asks_less(pairs, groups, settings, moved)
+    owners, whose = _owners_between(old, new, set(moved))
+    return Comparison(
+        old=found[old],
+        new=found[new],
+        rows=partner_rows(moved.values(), owners, less, {}, whose),
+        diffs=tuple(group_diff(group, was, becomes) for group, was, becomes in pairs),
+        numbers=_numbers(),
+    )
+
+
+def _asks_less(
+    pairs: list[tuple[str, str, str]],
+    groups: Mapping[str, int],
+    settings: Mapping[int, RelaySettings | str],
+    moved: Mapping[str, Moved],
+) -> frozenset[str] | None:
+    """Return the keys that ask less of the peer, None where a group's settings cannot be read."""
+    keys: set[str] = set()
+    for group, was, becomes in pairs:
+        relay = settings.get(groups[group])
+        if not isinstance(relay, RelaySettings):
+            return None
+        old, new = _entries(was), _entries(becomes)
+        keys |= {one.key for one in weakenings(old, new, relay, relay) if one.key in moved}
+    return frozenset(keys)
+
+
+def _entries(text: str) -> dict[str, str]:
+    return {one.key: one.becomes for one in moved_entries("", text)}
+
+
+def _owners_between(old: int, new: int, keys: set[str]) -> tuple[dict[str, Owner], dict[int, str]]:
+    """Return whose each key is, and who changed what between the two releases."""
+    low, high = sorted((old, new))
+    rows = Nexthop.objects.filter(key__in=keys).select_related("channel__partner")
+    owners = {row.key: Owner(row.channel.partner.name, row.channel_id) for row in rows}
+    whose: dict[int, str] = {}
+    changes = Change.objects.filter(release__number__gt=low, release__number__lte=high)
+    for change in changes.select_related("channel__partner", "author").order_by("made_at", "pk"):
+        whose[change.channel_id] = person_name(change.author)
+        for key in [*(change.before or {}).get("nexthops", ()), *change.after.get("nexthops", ())]:
+            owners.setdefault(key, Owner(change.channel.partner.name, change.channel_id))
+    return owners, whose
+
+
+def _numbers() -> tuple[int, ...]:
+    """Return the numbers one may choose from, newest first."""
+    return tuple(Release.objects.values_list("number", flat=True)[:CHOICES])
+
+
+def _draft(change: Change) -> DraftRow:
+    before, after = change.before or {}, change.after
+    return DraftRow(
+        change.pk,
+        change.channel.partner.name,
+        ", ".join(after.get("nexthops", ())),
+        person_name(change.author),
+        change.made_at,
+        "" if before.get("removed") else str(before.get("level", "")),
+        "" if after.get("removed") else str(after.get("level", "")),
+    )
+
+
+def _candidate(candidate: Candidate) -> CandidateRow:
+    blocks = any(one.get("blocks") for one in candidate.findings)
+    state = "bad" if blocks else "weak" if candidate.needs_second else "ok"
+    return CandidateRow(candidate.pk, person_name(candidate.author), candidate.cut_at, state)
+
+
+def _history(release: Release, published: Release | None) -> HistoryRow:
+    return HistoryRow(
+        number=release.number,
+        published_at=release.published_at,
+        who=person_name(release.published_by),
+        approver=person_name(release.approver) if release.approver else "",
+        single_operator=release.single_operator,
+        reason=release.reason,
+        changes=getattr(release, "size", 0),
+        is_published=published is not None and published.pk == release.pk,
+    )

@@ -1,34 +1,44 @@
-"""From drafts to the map: candidates, releases and what the relays fetch."""
-
-import hashlib
+"""From drafts to the map: candidates and releases."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST, require_safe
 
 from partners.actions import releases as acts
-from partners.actions.tokens import group_of_token
-from partners.models import Candidate, Change, Release
-from partners.reports.releases import active_artefact, candidate_page, release_list
+from partners.actions.access import may_approve, single_operator_mode
+from partners.actions.relay_groups import settings_by_group
+from partners.models import Candidate, CandidateMap, Change, Release
+from partners.reports.candidates import Reader, candidate_page
+from partners.reports.relays import relays_rail
+from partners.reports.releases import compare_page, release_list, release_page
 from partners.web.access import door, reader, whole
+from partners.web.views.export import plain_text
+
+_STATES = {"open": gettext_noop("draft"), "published": gettext_noop("published"), "abandoned": gettext_noop("given up")}
 
 
 @require_safe
 @door("release-list")
 def show_list(request: HttpRequest) -> HttpResponse:
     """Show drafts, open candidates and the history."""
-    return render(request, "partners/release_list.html", {"page": release_list()})
+    page = release_list(before=whole(request.GET.get("before", "")))
+    return render(request, "partners/release_list.html", {"page": page})
 
 
 @require_POST
 @door("candidate-cut")
 def cut(request: HttpRequest) -> HttpResponse:
-    """Freeze the chosen drafts as a candidate."""
+    """Freeze the chosen drafts as a candidate; `instead` names one that is given up for it."""
     chosen = [whole(pk) for pk in request.POST.getlist("change")]
-    candidate = acts.cut(Change.objects.filter(pk__in=chosen), by=reader(request), now=timezone.now())
+    by, now = reader(request), timezone.now()
+    candidate = acts.cut(Change.objects.filter(pk__in=chosen), by=by, now=now)
+    former = Candidate.objects.filter(pk=whole(request.POST.get("instead", "")), state=Candidate.State.OPEN).first()
+    if former is not None:
+        acts.abandon(former, by=by, now=now)
     return redirect("candidate-detail", pk=candidate.pk)
 
 
@@ -36,10 +46,30 @@ def cut(request: HttpRequest) -> HttpResponse:
 @door("candidate-detail")
 def show_candidate(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what the guard found, the difference and who may approve."""
-    page = candidate_page(pk)
+    by = reader(request)
+    page = candidate_page(pk, Reader(by, may_approve(by), single_operator_mode()))
     if page is None:
         raise Http404
-    return render(request, "partners/candidate_detail.html", {"page": page})
+    context = {
+        "page": page,
+        "state_word": _(_STATES[page.candidate.state]),
+        "author": page.candidate.author.get_full_name() or page.candidate.author.email,
+        "relays": relays_rail(page.published, now=timezone.now()),
+        "nothing": {
+            "state": "ok",
+            "title": _("Nothing that stops or weakens mail"),
+            "text": _("Every nexthop whose entry changes was judged on every relay group; each keeps its outcome."),
+        },
+    }
+    return render(request, "partners/candidate_detail.html", context)
+
+
+@require_safe
+@door("candidate-map")
+def candidate_map(_request: HttpRequest, pk: int, group: str) -> HttpResponse:
+    """Hand out the frozen map of a candidate for one relay group."""
+    one = get_object_or_404(CandidateMap, candidate=pk, group__name=group)
+    return plain_text(one.text, file_name="tls_policy")
 
 
 @require_POST
@@ -67,61 +97,36 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 @door("release-detail")
 def show(request: HttpRequest, number: int) -> HttpResponse:
     """Show one release, byte for byte."""
-    release = get_object_or_404(Release.objects.prefetch_related("artefacts__group"), number=number)
-    return render(request, "partners/release_detail.html", {"release": release})
-
-
-@require_safe
-@door("export-home")
-def export_home(request: HttpRequest) -> HttpResponse:
-    """Show the map of the published release per relay group."""
-    release = acts.head()
-    artefacts = release.artefacts.select_related("group") if release else ()
-    return render(request, "partners/export_home.html", {"release": release, "artefacts": artefacts})
-
-
-@require_safe
-@door("export-download")
-def download(request: HttpRequest, group: str) -> HttpResponse:
-    """Hand out the published map of *group* as a file."""
-    artefact = active_artefact(group)
-    if artefact is None:
+    page = release_page(number)
+    if page is None:
         raise Http404
-    answer = _plain(artefact.text)
-    answer["Content-Disposition"] = 'attachment; filename="tls_policy"'
-    return answer
+    context = {"page": page, "relays": relays_rail(page.published, now=timezone.now())}
+    return render(request, "partners/release_detail.html", context)
 
 
 @require_safe
-@door("relay-export")
-def relay_export(request: HttpRequest, group: str) -> HttpResponse:
-    """Hand the published map to a relay of *group* that shows its token, over TLS or loopback only.
-
-    401 without a token, 404 for another group's token (no relay learns which groups there are), 304 on a known ETag.
-    """
-    if not request.is_secure() and request.META.get("REMOTE_ADDR") not in {"127.0.0.1", "::1"}:
-        return HttpResponse(
-            _("Use https: the token would travel in the clear.\n"), status=403, content_type="text/plain"
-        )
-    scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
-    opened = group_of_token(secret.strip(), now=timezone.now()) if scheme.lower() == "bearer" else None
-    if opened is None:
-        answer = HttpResponse(_("A relay token is needed.\n"), status=401, content_type="text/plain")
-        answer["WWW-Authenticate"] = "Bearer"
-        return answer
-    artefact = active_artefact(group) if opened.name == group else None
-    if artefact is None:
-        return HttpResponse(_("There is no map here for this token.\n"), status=404, content_type="text/plain")
-    etag = f'"{artefact.sha256}"'
-    if etag in [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]:
-        return HttpResponse(status=304, headers={"ETag": etag})
-    answer = _plain(artefact.text)
-    answer["ETag"] = etag
-    return answer
+@door("release-map")
+def release_map(_request: HttpRequest, number: int, group: str) -> HttpResponse:
+    """Hand out the map of any release for one relay group."""
+    release = get_object_or_404(Release, number=number)
+    return plain_text(get_object_or_404(release.artefacts, group__name=group).text, file_name="tls_policy")
 
 
-def _plain(text: str) -> HttpResponse:
-    answer = HttpResponse(text.encode(), content_type="text/plain; charset=utf-8")
-    answer["X-Content-SHA256"] = hashlib.sha256(text.encode()).hexdigest()
-    answer["Cache-Control"] = "private, no-cache"
-    return answer
+@require_POST
+@door("release-rollback")
+def roll_back(request: HttpRequest, number: int) -> HttpResponse:
+    """Cut a candidate with the bytes of an older release; it goes through guard and approval as any."""
+    release = get_object_or_404(Release, number=number)
+    candidate = acts.roll_back(release, by=reader(request), now=timezone.now())
+    return redirect("candidate-detail", pk=candidate.pk)
+
+
+@require_safe
+@door("release-compare")
+def compare(request: HttpRequest) -> HttpResponse:
+    """Show what changes from one release to another."""
+    old, new = whole(request.GET.get("old", "")), whole(request.GET.get("new", ""))
+    page = compare_page(old, new, settings_by_group())
+    if page is None:
+        raise Http404
+    return render(request, "partners/release_compare.html", {"page": page})

@@ -1,0 +1,200 @@
+"""What the guard found, as rows for people: worst first, each with its cause in words and with who may agree."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from partners.reports.sentences import team_sentence
+
+__all__ = ["FindingRow", "Owner", "finding_rows", "outcome_state", "outcome_word"]
+
+_HOSTS_SHOWN: Final = 6
+_ORDER: Final = ("bad", "unk", "weak", "ok")
+_GOOD: Final = frozenset({"Verified", "Trusted"})
+_DELIVERIES: dict[str, Promise] = {
+    "deliver": gettext_lazy("deliver"),
+    "defer": gettext_lazy("defer"),
+    "bounce": gettext_lazy("bounce"),
+    "unknown": gettext_lazy("not known"),
+}
+# what a weakening is about (core/weakenings.py) -> what it means; the values stand beside it.
+_ASKS_LESS: dict[str, Promise] = {
+    "level": gettext_lazy("The level accepts servers that the one before does not."),
+    "match": gettext_lazy("Further names or fingerprints are accepted."),
+    "tafile": gettext_lazy("Further trust anchors are accepted, or others than before."),
+    "CA set": gettext_lazy("Further public CAs are trusted, or others than before."),
+    "smtp_tls_scert_verifydepth": gettext_lazy("Longer chains are accepted."),
+    "dane": gettext_lazy("Other rules apply to TLSA records."),
+    "mx_host_pattern": gettext_lazy("Other MX hosts may be used."),
+    "protocols": gettext_lazy("Further TLS versions are allowed, or they cannot be compared."),
+    "ciphers": gettext_lazy("Further ciphers are allowed, or they cannot be compared."),
+    "exclude": gettext_lazy("Ciphers are no longer excluded."),
+    "servername": gettext_lazy("Another name is asked for in the handshake."),
+    "enable_rpk": gettext_lazy("Raw public keys are asked for, without a certificate."),
+    "smtp_tls_wrappermode": gettext_lazy("TLS no longer stands before the first line."),
+    "tls_required_enable": gettext_lazy("A sender can now switch the policy off with a header."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose key it is, and which changes of the candidate touch that channel."""
+
+    partner: str
+    channel: int | None
+    changes: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """One finding. points: further sentences, one per host; who: who may agree, or why nobody has to.
+
+    keep: the changes that stay if this partner is taken out; empty where nothing would be left.
+    """
+
+    state: str
+    title: str
+    key: str
+    text: str
+    points: tuple[str, ...] = ()
+    who: str = ""
+    channel: int | None = None
+    blocks: bool = False
+    keep: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A finding with what is known around it."""
+
+    finding: Mapping[str, Any]
+    key: str
+    owner: Owner
+    who: str
+    where: str
+    keep: tuple[int, ...]
+
+
+def finding_rows(
+    findings: Iterable[Mapping[str, Any]],
+    owners: Mapping[str, Owner],
+    *,
+    who: str,
+    changes: Sequence[int],
+    many_groups: bool,
+) -> tuple[FindingRow, ...]:
+    """Return the rows, worst first. who: the sentence on who may agree; changes: all that the candidate holds."""
+    rows = []
+    for finding in findings:
+        key = str(finding.get("nexthop") or finding.get("key") or "")
+        owner = owners.get(key, Owner(key, None))
+        where = _("relay group %s") % finding["group"] if many_groups else ""
+        keep = tuple(pk for pk in changes if pk not in owner.changes) if owner.changes else ()
+        case = _Case(finding, key, owner, who, where, keep)
+        rows.append(_weakening(case) if finding.get("kind") == "weakening" else _outcome(case))
+    return tuple(sorted(rows, key=lambda row: _ORDER.index(row.state)))
+
+
+def outcome_word(delivery: str, tls_status: str) -> str:
+    """Return what Postfix would do, in the reader's language; its TLS status stays Postfix's word."""
+    word = str(_DELIVERIES.get(delivery, _DELIVERIES["unknown"]))
+    return f"{word}, {tls_status}" if delivery == "deliver" and tls_status else word
+
+
+def outcome_state(delivery: str, tls_status: str) -> str:
+    """Return the mark of an outcome."""
+    if delivery == "deliver":
+        return "ok" if tls_status in _GOOD else "weak"
+    return "bad" if delivery in {"defer", "bounce"} else "unk"
+
+
+def _weakening(case: _Case) -> FindingRow:
+    """Return the row of what is asked less."""
+    finding = case.finding
+    name = case.owner.partner if case.key else _("Every nexthop without an entry")
+    text = str(_ASKS_LESS.get(str(finding.get("what")), finding.get("cause", "")))
+    was_becomes = _("was %(was)s, becomes %(becomes)s") % {"was": finding["before"], "becomes": finding["after"]}
+    return FindingRow(
+        state="weak",
+        title=_("%s asks less") % name,
+        key=case.key,
+        text=f"{text} ({case.where})" if case.where else text,
+        points=(was_becomes,),
+        who=case.who,
+        channel=case.owner.channel,
+        keep=case.keep,
+    )
+
+
+def _outcome(case: _Case) -> FindingRow:
+    """Return the row of an outcome that differs."""
+    blocks, before, after = bool(case.finding.get("blocks")), case.finding.get("before"), case.finding.get("after")
+    if after is None:
+        text = _("No known nexthop falls under this key, so nobody can say what it does.")
+        delivery, state = "unknown", "unk"
+    else:
+        delivery, status = str(after["delivery"]), str(after["tls_status"])
+        was = outcome_word(str(before["delivery"]), str(before["tls_status"])) if before else _("no entry")
+        text = _("Postfix would: %(becomes)s; now: %(was)s.") % {"becomes": outcome_word(delivery, status), "was": was}
+        text = f"{text} {_sentences(str(after['text']))}".strip()
+        state = _state(delivery, status, blocks=blocks)
+    points = _host_points(after.get("hosts", ())) if after and (delivery != "deliver" or blocks) else []
+    return FindingRow(
+        state=state,
+        title=_title(case.owner.partner, delivery, blocks=blocks),
+        key=case.key,
+        text=f"{text} ({case.where})" if case.where else text,
+        points=tuple(points),
+        who=case.who if blocks else _("Nobody has to agree: no mail stops by this."),
+        channel=case.owner.channel,
+        blocks=blocks,
+        keep=case.keep,
+    )
+
+
+def _state(delivery: str, tls_status: str, *, blocks: bool) -> str:
+    """Return the mark of a finding: what blocks is red or unknown, whatever else it is."""
+    state = outcome_state(delivery, tls_status)
+    if blocks:
+        return "unk" if delivery == "unknown" else "bad"
+    return "weak" if state == "bad" else state
+
+
+def _title(partner: str, delivery: str, *, blocks: bool) -> str:
+    """Say what happens to the mail of *partner*."""
+    if delivery == "unknown":
+        return _("%s: nobody knows what would happen") % partner
+    if delivery == "defer":
+        return _("Mail to %s would be deferred") % partner
+    if delivery == "bounce":
+        return _("Mail to %s would bounce") % partner
+    return _("Mail to %s would lose hosts") % partner if blocks else _("Mail to %s flows otherwise") % partner
+
+
+def _sentences(codes: str) -> str:
+    """Return the sentences for *codes*, as a finding joins them; a reply of the peer stays as it is."""
+    parts = [part.strip() for part in codes.split(",") if part.strip()]
+    told = [team_sentence(part) for part in parts]
+    return codes if told == parts and len(parts) > 1 else " ".join(told)
+
+
+def _host_points(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence per host that would not take mail, the first few of many."""
+    rows = [
+        _("%(mx_host)s (%(address)s): %(outcome)s. %(cause)s")
+        % {
+            "mx_host": host.get("mx_host", ""),
+            "address": host.get("address", ""),
+            "outcome": outcome_word(str(host.get("delivery", "")), str(host.get("tls_status", ""))),
+            "cause": _sentences(str(host.get("text", ""))),
+        }
+        for host in hosts
+        if host.get("delivery") != "deliver"
+    ]
+    more = len(rows) - _HOSTS_SHOWN
+    tail = [ngettext("and %s more host", "and %s more hosts", more) % more] if more > 0 else []
+    return [*rows[:_HOSTS_SHOWN], *tail]

@@ -1,0 +1,121 @@
+"""The script on the export page, run as printed: real curl, real postmap, a relay's own directory."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
+
+from partners.actions.certificates import add_authority
+from partners.actions.relay_groups import add_group
+from partners.actions.releases import cut, publish
+from partners.actions.tokens import make_relay_token
+from partners.models import Change, RelayToken, User
+from partners.web.views.export import fetch_script
+from tests.actions.people import approver
+from tests.kit.ca import self_signed
+from tests.web.candidate_world import added, agreed, changed, published
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def relay(tmp_path: Path, live_server: LiveServer, settings: pytest.FixtureRequest) -> Path:
+    """The directory of a relay whose group has a published map, with the token and the script in it."""
+    now = timezone.now()
+    settings.PORTAL_URL = live_server.url
+    boss = approver()
+    group = add_group("main", postfix="3.7.11", openssl="3.0.19", tafile_directory=str(tmp_path), by=boss, now=now)
+    release = published([added("Fjordbank", "fjordbank.example", "encrypt", by=boss, now=now)], boss, now=now)
+    secret = make_relay_token(group, by=boss, now=now, relay="relay1.house.example")
+    (tmp_path / "token.header").write_text(f"Authorization: Bearer {secret}\n")
+    (tmp_path / "fetch.sh").write_text(fetch_script(release.artefacts.get()))
+    return tmp_path
+
+
+def fetch(relay: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", "fetch.sh"], cwd=relay, capture_output=True, text=True, timeout=30, check=False)
+
+
+def looked_up(relay: Path, key: str) -> str:
+    done = subprocess.run(
+        ["/usr/sbin/postmap", "-q", key, f"hash:{relay}/tls_policy"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.stdout.strip()
+
+
+def test_a_relay_fetches_compiles_and_swaps(relay: Path) -> None:
+    """Postfix's own lookup finds the entry, and the portal knows what was fetched."""
+    done = fetch(relay)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert looked_up(relay, "fjordbank.example") == "encrypt"
+    assert RelayToken.objects.get().fetched_release == 1
+    assert not list(relay.glob("tls_policy.new*"))
+
+
+def test_what_is_there_already_is_not_fetched_again(relay: Path) -> None:
+    """The second round ends with 304: nothing is compiled, and the fetch still counts."""
+    fetch(relay)
+    compiled = (relay / "tls_policy.db").stat().st_mtime_ns
+    RelayToken.objects.update(fetched_release=None)
+
+    assert fetch(relay).returncode == 0
+    assert (relay / "tls_policy.db").stat().st_mtime_ns == compiled
+    assert RelayToken.objects.get().fetched_release == 1
+
+
+@pytest.mark.parametrize("damage", ["token", "map"])
+def test_what_fails_leaves_the_map_in_force(relay: Path, damage: str) -> None:
+    """A revoked token, and an answer that is not what the portal hashed."""
+    fetch(relay)
+    (relay / "etag").unlink()
+    if damage == "token":
+        RelayToken.objects.update(revoked_at=timezone.now())
+    else:
+        script = (relay / "fetch.sh").read_text()
+        (relay / "fetch.sh").write_text(script.replace("told=$(", ": > tls_policy.new; told=$("))
+
+    assert fetch(relay).returncode != 0
+    assert looked_up(relay, "fjordbank.example") == "encrypt"
+
+
+def test_a_partners_own_ca_is_fetched_before_the_map_names_it(relay: Path) -> None:
+    """tafile= never points at nothing: Postfix would defer all mail to that partner."""
+    now, boss = timezone.now(), approver("bob")
+    change = added("Rivet", "rivet.example", "encrypt", by=boss, now=now)
+    ca = self_signed("ca.rivet.example")
+    parts = [change, add_authority(change.channel, ca.pem, by=boss, now=now)]
+    parts.append(changed(change, by=boss, now=now, level="secure", match="rivet.example"))
+    pem = published_pem(parts, boss)
+
+    done = fetch(relay)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    [path] = re.findall(r"tafile=(\S+)", looked_up(relay, "rivet.example"))
+    assert Path(path).read_text() == pem
+
+
+def test_a_file_that_the_map_does_not_name_is_not_there(relay: Path, client: Client) -> None:
+    """Only what is published is handed out, and only for a token."""
+    header = (relay / "token.header").read_text().strip().partition(" ")[2]
+    url = "/export/main/tafiles/" + "0" * 64 + ".pem"
+
+    assert client.get(url).status_code == 401
+    assert client.get(url, headers={"Authorization": header}).status_code == 404
+
+
+def published_pem(parts: list[Change], by: User) -> str:
+    """Publish *parts* with the word of a second person; return the PEM that the map names."""
+    now = timezone.now()
+    candidate = cut(parts, by=by, now=now)
+    agreed(candidate, approver("carl"), now=now)
+    [pem] = publish(candidate, by=by, now=now).artefacts.get().tafiles.values()
+    return str(pem)
