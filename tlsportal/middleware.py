@@ -1,16 +1,65 @@
-"""What every request passes: its id and outcome in the log."""
+"""What every request passes: a bound on its body, what its links may tell, its id and outcome in the log."""
 
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
+from django.conf import settings
 from django_structlog.middlewares.request import RequestMiddleware
 
-if TYPE_CHECKING:
-    from django.http import HttpRequest
+from partners.web.failures import too_large
+from tlsportal.logging import redact
 
-# Names of URL parts that open a door; they never reach the log.
-_SECRET_PARTS = frozenset({"key", "token", "uidb36"})
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponseBase
+
+    GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
 _PATH_LIMIT = 200
+_DIGITS_MAX = 15
+_CHUNK = 64 * 1024
+_DRAIN_FACTOR = 8  # a browser shows the refusal only once its body was taken; more than this is cut off
+log = structlog.get_logger(__name__)
+
+
+class BodyLimitMiddleware:
+    """Refuse a body over the limit, or of no stated length, before anything of it is kept."""
+
+    def __init__(self, get_response: "GetResponse") -> None:
+        """Stand before *get_response*."""
+        self.get_response = get_response
+
+    def __call__(self, request: "HttpRequest") -> "HttpResponseBase":
+        """Answer 413 or 411 with a page that says so, else pass the request on."""
+        status = _refusal(request)
+        if status is None:
+            return self.get_response(request)
+        log.warning("body_refused", code=int(status), ip=request.META.get("REMOTE_ADDR"))
+        _drain(request)
+        answer = too_large(request, status=status, limit=settings.BODY_MAX_BYTES)
+        answer["Connection"] = "close"
+        return answer
+
+
+class SecretLinkMiddleware:
+    """Keep the address of a page whose address is a secret out of referrers."""
+
+    def __init__(self, get_response: "GetResponse") -> None:
+        """Stand before *get_response*."""
+        self.get_response = get_response
+
+    def __call__(self, request: "HttpRequest") -> "HttpResponseBase":
+        """Add the policy where the path holds a secret.
+
+        A page that came with a form would have its POST refused under no-referrer (browsers then send "Origin: null"),
+        so it tells the origin, which holds no path.
+        """
+        answer = self.get_response(request)
+        if redact(request.path) != request.path:
+            is_page = answer.status_code == HTTPStatus.OK
+            answer["Referrer-Policy"] = "strict-origin" if is_page else "no-referrer"
+        return answer
 
 
 class RequestLogMiddleware(RequestMiddleware):
@@ -19,14 +68,36 @@ class RequestLogMiddleware(RequestMiddleware):
     @staticmethod
     def format_request(request: "HttpRequest") -> str:
         """Return method and path, without the query and without the parts of a path that are secret."""
-        path = request.path
-        match = request.resolver_match
-        for name, value in (match.kwargs if match else {}).items():
-            if name in _SECRET_PARTS:
-                path = path.replace(str(value), "***")
-        return f"{request.method} {path[:_PATH_LIMIT]}"
+        return f"{request.method} {redact(request.path)[:_PATH_LIMIT]}"
 
     @classmethod
     def bind_ip(cls, request: "HttpRequest") -> None:
         """Bind the peer's address; a forwarded one is a stranger's text and is left to the proxy's own log."""
         structlog.contextvars.bind_contextvars(ip=request.META.get("REMOTE_ADDR"))
+
+
+def _refusal(request: "HttpRequest") -> HTTPStatus | None:
+    """Return the status with which the body of *request* is refused, None if it may be read."""
+    length = str(request.META.get("CONTENT_LENGTH") or "")
+    if request.META.get("HTTP_TRANSFER_ENCODING"):
+        return HTTPStatus.LENGTH_REQUIRED
+    if not length:
+        return None  # no body: WSGI reads none without a length
+    if not (length.isascii() and length.isdecimal()):
+        return HTTPStatus.LENGTH_REQUIRED
+    is_larger = len(length) > _DIGITS_MAX or int(length) > settings.BODY_MAX_BYTES
+    return HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_larger else None
+
+
+def _drain(request: "HttpRequest") -> None:
+    """Read and forget a bounded part of what the browser is sending."""
+    stream = request.META.get("wsgi.input")
+    left = settings.BODY_MAX_BYTES * _DRAIN_FACTOR
+    while stream is not None and left > 0:
+        try:
+            part = stream.read(min(_CHUNK, left))
+        except OSError:
+            return
+        if not part:
+            return
+        left -= len(part)

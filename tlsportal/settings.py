@@ -122,6 +122,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "tlsportal.middleware.SecretLinkMiddleware",
+    "tlsportal.middleware.BodyLimitMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -246,9 +248,10 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
     }
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # a request body without files
+BODY_MAX_BYTES = _whole_number("BODY_MAX_BYTES", 1024 * 1024, least=64 * 1024, most=64 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_MAX_BYTES  # a request body without files
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]  # an upload never touches a disk
-FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = BODY_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
 
@@ -270,8 +273,19 @@ LOCALE_PATHS = [BASE_DIR / "partners" / "locale"]
 # --- mail -----------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _text("MAIL_FROM", f"tlsportal@{_address.hostname}")
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+MAIL_CONFIGURED = bool(_text("MAIL_RELAY"))  # without a relay, links are shown to the approver instead of mailed
 EMAIL_HOST = _text("MAIL_RELAY", "127.0.0.1")
 EMAIL_PORT = _whole_number("MAIL_RELAY_PORT", 25, least=1, most=65535)
+EMAIL_HOST_USER = _text("MAIL_USER")
+EMAIL_HOST_PASSWORD = _text("MAIL_PASSWORD")
+_mail_stays_here = EMAIL_HOST in {"localhost", "127.0.0.1", "::1"}
+# Links open accounts: beyond this machine they travel over TLS with a verified certificate unless told otherwise.
+_mail_tls = _text("MAIL_TLS") or ("none" if _mail_stays_here else "starttls")
+if _mail_tls not in {"none", "starttls", "implicit"}:
+    raise ImproperlyConfigured(f"TLSPORTAL_MAIL_TLS: {_mail_tls!r} is neither none nor starttls nor implicit.")
+if EMAIL_HOST_PASSWORD and _mail_tls == "none" and not _mail_stays_here:
+    raise ImproperlyConfigured("TLSPORTAL_MAIL_TLS: with none, TLSPORTAL_MAIL_PASSWORD would travel in the clear.")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail_tls == "starttls", _mail_tls == "implicit"
 EMAIL_TIMEOUT = 10
 
 # --- probing (read by tasks and commands; checked by partners.probe) ---------------------------------------------

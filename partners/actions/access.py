@@ -13,6 +13,7 @@ __all__ = [
     "give_role",
     "has_approver",
     "is_member",
+    "lone_acts_count",
     "may_approve",
     "may_edit",
     "may_propose",
@@ -56,6 +57,11 @@ def single_operator_mode() -> bool:
     if AuditEntry.objects.filter(act=SINGLE_OPERATOR_ENDED).exists():
         return False
     return User.objects.filter(groups__name=User.Role.APPROVER.value).count() == 1
+
+
+def lone_acts_count() -> bool:
+    """Whether what one person did alone is agreed: in single-operator mode, and while nobody could agree."""
+    return single_operator_mode() or not has_approver()
 
 
 def give_role(user: User, role: User.Role) -> bool:

@@ -5,10 +5,12 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from partners.actions import audit
@@ -18,18 +20,21 @@ from partners.actions.access import (
     demand_editor,
     give_role,
     has_approver,
+    lone_acts_count,
     may_approve,
     single_operator_mode,
 )
 from partners.actions.tokens import group_of_token, make_relay_token, revoke_relay_token
 from partners.core.errors import NotAllowed, RefusedInput, SamePersonRefused, StaleRefused
 from partners.models import Contact, Invitation, Membership, Partner, User
+from partners.models.invitations import InvitationQuerySet
 
 __all__ = [
     "LINK_LIFETIME",
     "LINK_PATH",
     "Invited",
     "accept",
+    "account_of",
     "approve_invitation",
     "group_of_token",
     "invite",
@@ -37,6 +42,7 @@ __all__ = [
     "open_invitation",
     "revoke_invitation",
     "revoke_relay_token",
+    "send_again",
 ]
 
 LINK_LIFETIME = timedelta(hours=72)
@@ -46,66 +52,100 @@ _TOKEN_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """A new invitation with its token, which is shown this once; waits: a second person has to agree first."""
+    """An invitation with the token of its newest link, which exists in memory alone; sending.hand_over passes it on.
+
+    token: empty while the invitation waits: until a second person has agreed there is no link.
+    """
 
     invitation: Invitation
-    token: str
-    waits: bool
+    token: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a second person has to agree first."""
+        return not self.token
 
 
 def invite(email: str, role: User.Role, *, partner: Partner | None = None, by: User | None, now: datetime) -> Invited:
-    """Make a single-use link for *email*.
+    """Ask that the person behind *email* be let in.
 
     by: None is the operator at the console of a portal without an approver, who may bring in the first people.
     A second person has to agree to every invitation (a role of the house, or a contact who may announce certificates),
-    except in the marked single-operator mode.
+    except in the marked single-operator mode. The link is made when it may be used, and not before.
     """
     email = _address(email)
     alone = _may_be_alone(by)
     _demand_inviter(role, partner, by=by)
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
     with transaction.atomic():
         invitation = Invitation.objects.create(
             email=email,
             role=role.value,
             partner=partner,
-            sha256=_sha256(token),
             invited_by=by,
             approved_by=by if alone else None,
             single_operator=alone,
+            language=(get_language() or "en")[:2],
             made_at=now,
-            expires_at=now + LINK_LIFETIME,
+            agreed_at=now if alone else None,
         )
-        if partner:
-            Contact.objects.get_or_create(partner=partner, email=email, defaults={"name": email})
+        token = _issue(invitation, now=now) if alone else ""
         detail = {"role": role.value, "partner": partner.pk if partner else None, "single_operator": alone}
         audit.record("invitation.made", f"invitation of {email}", by=by, now=now, detail=detail)
-    return Invited(invitation, token, waits=not alone)
+    return Invited(invitation, token)
 
 
-def approve_invitation(invitation: Invitation, *, by: User, now: datetime) -> None:
-    """Agree to *invitation* as the second person; its link works from then on until it expires."""
+def approve_invitation(invitation: Invitation, *, by: User, now: datetime) -> Invited:
+    """Agree to *invitation* as the second person, and make its link: it works for 72 hours from *now*.
+
+    What one person made alone can be agreed to once that mode is over; the link made then ends the one made alone.
+    """
     demand_approver(by)
-    alone = single_operator_mode()
-    if by.pk == invitation.invited_by_id and not alone:
+    alone = by.pk == invitation.invited_by_id
+    if alone and not single_operator_mode():
         raise SamePersonRefused(str(invitation), _("whoever invites cannot agree as well"), _("ask another approver"))
     if by.email == invitation.email:
         raise SamePersonRefused(str(invitation), _("nobody agrees to the own invitation"), _("ask another approver"))
     with transaction.atomic():
-        open_rows = Invitation.objects.filter(
-            pk=invitation.pk, used_at__isnull=True, revoked_at__isnull=True, expires_at__gt=now
+        waiting = Invitation.objects.waiting(alone_counts=lone_acts_count()).filter(pk=invitation.pk)
+        if not waiting.update(approved_by=by, single_operator=alone, agreed_at=now):
+            raise StaleRefused(_("invitation"), _("it was decided, used or withdrawn already"))
+        token = _issue(invitation, now=now)
+        audit.record(
+            "invitation.approved",
+            f"invitation of {invitation.email}",
+            by=by,
+            now=now,
+            detail={"single_operator": alone},
         )
-        if not open_rows.update(approved_by=by, single_operator=by.pk == invitation.invited_by_id):
-            raise _not_usable()
-        audit.record("invitation.approved", f"invitation of {invitation.email}", by=by, now=now)
+    return Invited(invitation, token)
+
+
+def send_again(invitation: Invitation, *, by: User, now: datetime) -> Invited:
+    """Make a fresh link for an agreed *invitation*; the old one is dead from then on.
+
+    Where the portal sends no mail the link is shown to *by*, who is then an approver and not the one who invited.
+    """
+    demand_editor(by)
+    if not settings.MAIL_CONFIGURED:
+        demand_approver(by)
+        if by.pk == invitation.invited_by_id and not single_operator_mode():
+            raise SamePersonRefused(
+                str(invitation), _("the link would be shown to whoever invited"), _("ask another approver")
+            )
+    with transaction.atomic():
+        agreed = Invitation.objects.sendable(alone_counts=lone_acts_count(), now=now)
+        if not agreed.filter(pk=invitation.pk).exists():
+            raise StaleRefused(_("invitation"), _("it is used, withdrawn, not agreed to or too old"), _("invite anew"))
+        token = _issue(invitation, now=now)
+        audit.record("invitation.link-renewed", f"invitation of {invitation.email}", by=by, now=now)
+    return Invited(invitation, token)
 
 
 def revoke_invitation(invitation: Invitation, *, by: User, now: datetime) -> None:
     """End *invitation* before its time; StaleRefused if it was used or ended already."""
     demand_editor(by)
     with transaction.atomic():
-        rows = Invitation.objects.filter(pk=invitation.pk, used_at__isnull=True, revoked_at__isnull=True)
-        if not rows.update(revoked_at=now):
+        if not Invitation.objects.unused().filter(pk=invitation.pk).update(revoked_at=now):
             raise _not_usable()
         audit.record("invitation.revoked", f"invitation of {invitation.email}", by=by, now=now)
 
@@ -113,32 +153,34 @@ def revoke_invitation(invitation: Invitation, *, by: User, now: datetime) -> Non
 def open_invitation(token: str, *, now: datetime) -> Invitation:
     """Return the invitation behind *token* and change nothing; StaleRefused, with one wording, for every other text."""
     invitation = (
-        Invitation.objects.select_related("partner", "invited_by")
-        .filter(sha256=_sha256(token), used_at__isnull=True, revoked_at__isnull=True, expires_at__gt=now)
-        .first()
+        _usable(token, now=now).select_related("partner", "invited_by").first()  # its sha256 is null until agreed
     )
-    if invitation is None or not _is_agreed(invitation):
+    if invitation is None:
         raise _not_usable()
     return invitation
+
+
+def account_of(invitation: Invitation) -> User | None:
+    """Return the account that *invitation* is for, None if its link makes a new one."""
+    return User.objects.filter(email=invitation.email).first()
 
 
 def accept(token: str, *, password: str = "", name: str = "", user: User | None = None, now: datetime) -> User:
     """Consume the link: make the account, or give an existing one what the link holds; return the account.
 
     user: who is signed in. An address that has an account already needs it, so that a stolen link changes no account.
+    Raises StaleRefused where somebody else was faster: of two at once exactly one wins.
     """
     invitation = open_invitation(token, now=now)
     account = _account_for(invitation, password=password, user=user)
     role = User.Role(invitation.role)
     _demand_one_side(account, role)
     with transaction.atomic():
-        if not Invitation.objects.filter(pk=invitation.pk, used_at__isnull=True, revoked_at__isnull=True).update(
-            used_at=now
-        ):
+        if not _usable(token, now=now).filter(pk=invitation.pk).update(used_at=now):
             raise _not_usable()
         if account.pk is None:
             account.first_name = name.strip()[:150]
-            account.save(force_insert=True)
+            _bring_to_life(account)
         ended = give_role(account, role)
         if invitation.partner:
             _join(account, invitation, now=now)
@@ -147,6 +189,43 @@ def accept(token: str, *, password: str = "", name: str = "", user: User | None 
         if ended:
             audit.record(SINGLE_OPERATOR_ENDED, f"account {account.email}", by=account, now=now)
     return account
+
+
+def _issue(invitation: Invitation, *, now: datetime) -> str:
+    """Give *invitation* a fresh token that lives for 72 hours, and its contact a row; return the token.
+
+    The caller holds the transaction. What was sent of an older token says nothing of this one.
+    """
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    fields = {"sha256": _sha256(token), "expires_at": now + LINK_LIFETIME, "mailed_at": None, "mail_fault": ""}
+    if not Invitation.objects.unused().filter(pk=invitation.pk).update(**fields):
+        raise _not_usable()
+    if invitation.partner:
+        Contact.objects.get_or_create(
+            partner=invitation.partner, email=invitation.email, defaults={"name": invitation.email}
+        )
+    invitation.refresh_from_db()
+    return token
+
+
+def _usable(token: str, *, now: datetime) -> InvitationQuerySet:
+    """Return the one invitation whose newest link holds *token* and may be used at *now*, or none.
+
+    A link that one person made alone does not outlive the mode: the second approver ends it, and can agree to it.
+    """
+    agreed = Invitation.objects.agreed(alone_counts=lone_acts_count())
+    return agreed.filter(sha256=_sha256(token), expires_at__gt=now)
+
+
+def _bring_to_life(account: User) -> None:
+    """Save the new *account*; NotAllowed where another link made one for its address in between."""
+    try:
+        with transaction.atomic():
+            account.save(force_insert=True)
+    except IntegrityError as cause:
+        raise NotAllowed(
+            _("invitation"), _("there is an account for this address by now"), _("sign in, then open the link again")
+        ) from cause
 
 
 def _demand_inviter(role: User.Role, partner: Partner | None, *, by: User | None) -> None:
@@ -173,19 +252,9 @@ def _may_be_alone(by: User | None) -> bool:
     return may_approve(by) and single_operator_mode()
 
 
-def _is_agreed(invitation: Invitation) -> bool:
-    """Whether two people stand behind *invitation*, or one in a portal that still has no second approver.
-
-    A link that one person made alone does not outlive the mode: the second approver ends it, and can agree to it.
-    """
-    if invitation.single_operator:
-        return single_operator_mode() or not has_approver()
-    return invitation.approved_by_id is not None
-
-
 def _account_for(invitation: Invitation, *, password: str, user: User | None) -> User:
     """Return the signed-in account the link is for, or a new one that is not saved yet."""
-    known = User.objects.filter(email=invitation.email).first()
+    known = account_of(invitation)
     if user is not None or known is not None:
         if user is None or known is None or user.pk != known.pk:
             raise NotAllowed(

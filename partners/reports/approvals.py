@@ -1,4 +1,4 @@
-"""What waits for a second person."""
+"""What waits for a second person, and which invitations are on their way."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,19 +10,22 @@ __all__ = ["Inbox", "inbox"]
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Pins and invitations that wait, oldest first."""
+    """Pins and invitations that wait, oldest first; sent: invitations agreed to and not used, newest first."""
 
     pins: tuple[Pin, ...]
     invitations: tuple[Invitation, ...]
+    sent: tuple[Invitation, ...]
 
 
-def inbox(*, now: datetime) -> Inbox:
-    """Return what waits at *now*, in two queries."""
+def inbox(*, now: datetime, alone_counts: bool) -> Inbox:
+    """Return what waits at *now*, in three queries.
+
+    alone_counts: what one person did alone is agreed (partners.actions.access.lone_acts_count).
+    """
     pins = Pin.objects.filter(state=Pin.State.PROPOSED, channel__removed_at__isnull=True)
-    invitations = Invitation.objects.filter(
-        approved_by__isnull=True, used_at__isnull=True, revoked_at__isnull=True, expires_at__gt=now
-    )
+    invitations = Invitation.objects.select_related("partner", "invited_by")
     return Inbox(
         pins=tuple(pins.select_related("channel__partner", "certificate", "proposed_by")),
-        invitations=tuple(invitations.select_related("partner", "invited_by").order_by("made_at")),
+        invitations=tuple(invitations.waiting(alone_counts=alone_counts).order_by("made_at", "pk")),
+        sent=tuple(invitations.sendable(alone_counts=alone_counts, now=now).order_by("-agreed_at", "-pk")),
     )

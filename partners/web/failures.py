@@ -1,8 +1,11 @@
-"""The page for our own fault: it needs no database, no session and no reader."""
+"""The pages for our own fault and for a body too large: they need no database, no session and no reader."""
+
+from http import HTTPStatus
 
 import structlog
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.translation import get_language_from_request, override
 
 from partners.web.preferences import chosen_theme
 
@@ -12,3 +15,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
     reference = structlog.contextvars.get_contextvars().get("request_id", "")
     text = render_to_string("500.html", {"theme": chosen_theme(request), "reference": reference})
     return HttpResponse(text, status=500)
+
+
+def too_large(request: HttpRequest, *, status: HTTPStatus, limit: int) -> HttpResponse:
+    """Say that what was sent is too large, or that its length was not told, and how large it may be."""
+    with override(get_language_from_request(request)):
+        context = {
+            "theme": chosen_theme(request),
+            "limit_mb": f"{limit / 1024 / 1024:g}",
+            "is_unknown": status is HTTPStatus.LENGTH_REQUIRED,
+        }
+        return HttpResponse(render_to_string("413.html", context), status=status)

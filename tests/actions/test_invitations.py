@@ -1,13 +1,25 @@
 """A link brings in exactly the person it was made for, once."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 
-from partners.actions.access import single_operator_mode
-from partners.actions.invitations import LINK_LIFETIME, accept, approve_invitation, invite, open_invitation
+from partners.actions.access import lone_acts_count, single_operator_mode
+from partners.actions.invitations import (
+    LINK_LIFETIME,
+    accept,
+    approve_invitation,
+    invite,
+    open_invitation,
+    revoke_invitation,
+    send_again,
+)
 from partners.core.errors import NotAllowed, RefusedInput, SamePersonRefused, StaleRefused
 from partners.models import AuditEntry, Invitation, Membership, Partner, User
+from partners.models.invitations import AGREEMENT_LIFETIME
+from partners.reports.approvals import inbox
 from tests.actions.people import NOON, approver, editor, member
 
 pytestmark = pytest.mark.django_db
@@ -31,16 +43,36 @@ class TestInvite:
         assert len(row.sha256) == 64
         assert invited.token not in str(list(AuditEntry.objects.values()))
 
-    def test_an_editor_waits_for_an_approver(self, acme: Partner) -> None:
-        """The link is dead until another person agrees."""
+    def test_there_is_no_link_before_two_people_agreed(self, acme: Partner) -> None:
+        """Whoever invites never holds the link; its 72 hours begin with the agreement."""
         invited = invite("pat@acme.example", PARTNER, partner=acme, by=editor(), now=NOON)
-        assert invited.waits
-        with pytest.raises(StaleRefused):
-            open_invitation(invited.token, now=NOON)
+        row = Invitation.objects.get()
+        assert (invited.waits, invited.token, row.sha256, row.expires_at) == (True, "", None, None)
+        assert not acme.contacts.exists()
 
-        approve_invitation(invited.invitation, by=approver(), now=NOON)
+        later = NOON + timedelta(days=5)
+        agreed = approve_invitation(invited.invitation, by=approver(), now=later)
 
-        assert open_invitation(invited.token, now=NOON) == invited.invitation
+        assert open_invitation(agreed.token, now=later + LINK_LIFETIME - timedelta(seconds=1)) == invited.invitation
+        assert acme.contacts.get().email == "pat@acme.example"
+
+    def test_the_database_keeps_no_link_before_the_agreement(self, acme: Partner) -> None:
+        """Whatever writes the row: a hash without a second person is refused."""
+        invite("pat@acme.example", PARTNER, partner=acme, by=editor(), now=NOON)
+
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Invitation.objects.update(sha256="a" * 64)
+
+    def test_an_invitation_is_decided_once(self, acme: Partner) -> None:
+        """A second yes makes no second link, and a withdrawn one none at all."""
+        ann, bob = approver(), approver("bob")
+        first, second = (invite(f"{name}@acme.example", PARTNER, partner=acme, by=ann, now=NOON) for name in "pq")
+        approve_invitation(first.invitation, by=bob, now=NOON)
+        revoke_invitation(second.invitation, by=ann, now=NOON)
+
+        for invited in (first, second):
+            with pytest.raises(StaleRefused):
+                approve_invitation(invited.invitation, by=bob, now=NOON)
 
     def test_an_approver_does_not_agree_to_the_own_invitation(self, acme: Partner) -> None:
         """With two approvers, two people are two people."""
@@ -91,6 +123,48 @@ class TestInvite:
             invite("a@acme.example", PARTNER, by=approver(), now=NOON)
         with pytest.raises(RefusedInput):
             invite("a@acme.example", EDITOR, partner=acme, by=approver("bob"), now=NOON)
+
+
+class TestSendAgain:
+    def test_a_fresh_link_kills_the_old_one(self, acme: Partner) -> None:
+        """And lives for 72 hours of its own."""
+        ann = approver()
+        old = invite("pat@acme.example", PARTNER, partner=acme, by=ann, now=NOON)
+        later = NOON + LINK_LIFETIME
+
+        new = send_again(old.invitation, by=ann, now=later)
+
+        with pytest.raises(StaleRefused):
+            accept(old.token, password=PASSWORD, now=NOON)
+        assert accept(new.token, password=PASSWORD, now=later).email == "pat@acme.example"
+
+    def test_nothing_is_sent_without_an_agreement(self, acme: Partner) -> None:
+        """Sending again is no way round the second person."""
+        waiting = invite("pat@acme.example", PARTNER, partner=acme, by=editor(), now=NOON)
+
+        with pytest.raises(StaleRefused):
+            send_again(waiting.invitation, by=approver(), now=NOON)
+
+    def test_an_agreement_ages(self, acme: Partner) -> None:
+        """A yes of last year opens no door today."""
+        ann = approver()
+        invited = invite("pat@acme.example", PARTNER, partner=acme, by=ann, now=NOON)
+
+        with pytest.raises(StaleRefused):
+            send_again(invited.invitation, by=ann, now=NOON + AGREEMENT_LIFETIME)
+
+    def test_without_mail_whoever_invited_is_shown_nothing(self, acme: Partner, settings: Any) -> None:
+        """The link would be shown instead of mailed: an approver who did not invite may have it, nobody else."""
+        ann, bob = approver(), approver("bob")
+        invited = invite("pat@acme.example", PARTNER, partner=acme, by=ann, now=NOON)
+        approve_invitation(invited.invitation, by=bob, now=NOON)
+
+        with pytest.raises(SamePersonRefused):
+            send_again(invited.invitation, by=ann, now=NOON)
+        with pytest.raises(NotAllowed):
+            send_again(invited.invitation, by=editor(), now=NOON)
+        settings.MAIL_CONFIGURED = True
+        assert send_again(invited.invitation, by=ann, now=NOON).token
 
 
 class TestAccept:
@@ -159,11 +233,26 @@ class TestAccept:
         second = invite("bob@house.example", APPROVER, by=ann, now=NOON)
         third = invite("cid@house.example", APPROVER, by=ann, now=NOON)
 
+        assert inbox(now=NOON, alone_counts=lone_acts_count()).invitations == ()
         bob = accept(second.token, password=PASSWORD, now=NOON)
 
         assert not single_operator_mode()
         assert AuditEntry.objects.filter(act="single-operator.ended").count() == 1
         with pytest.raises(StaleRefused):
             accept(third.token, password=PASSWORD, now=NOON)
-        approve_invitation(third.invitation, by=bob, now=NOON)
-        assert accept(third.token, password=PASSWORD, now=NOON).email == "cid@house.example"
+        waits = inbox(now=NOON, alone_counts=lone_acts_count())
+        assert (waits.invitations, waits.sent) == ((third.invitation,), ())
+        agreed = approve_invitation(third.invitation, by=bob, now=NOON)
+        with pytest.raises(StaleRefused):
+            accept(third.token, password=PASSWORD, now=NOON)
+        assert accept(agreed.token, password=PASSWORD, now=NOON).email == "cid@house.example"
+
+    def test_two_links_for_one_address_make_one_account(self, acme: Partner) -> None:
+        """The second one is kept, and told to sign in first."""
+        ann = approver()
+        one, two = (invite("pat@acme.example", PARTNER, partner=acme, by=ann, now=NOON) for _n in range(2))
+        pat = accept(one.token, password=PASSWORD, now=NOON)
+
+        with pytest.raises(NotAllowed):
+            accept(two.token, password=PASSWORD, now=NOON)
+        assert accept(two.token, user=pat, now=NOON) == pat

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from partners.actions.invitations import LINK_PATH, invite
+from partners.actions.invitations import invite
+from partners.actions.sending import hand_over
 from partners.core.errors import PortalError
 from partners.models import Partner, User
 
 
 class Command(BaseCommand):
-    """Print the link, once; only its hash is kept."""
+    """Mail the link, or print it once where the portal sends no mail; only its hash is kept."""
 
     help = "Make a single-use link (72 hours) with which EMAIL joins the portal."
 
@@ -25,20 +25,27 @@ class Command(BaseCommand):
         parser.add_argument("--by", metavar="EMAIL", help="who invites; may be left out while one approver is alone")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
-        """Print the link and whether somebody has to agree first."""
+        """Invite, hand the link over and say what became of it; the link alone goes to standard output."""
+        by, now = inviter(options["by"]), timezone.now()
         try:
             invited = invite(
-                options["email"],
-                User.Role(options["role"]),
-                partner=_partner(options["partner"]),
-                by=inviter(options["by"]),
-                now=timezone.now(),
+                options["email"], User.Role(options["role"]), partner=_partner(options["partner"]), by=by, now=now
             )
         except PortalError as refused:
             raise CommandError(str(refused)) from refused
-        self.stdout.write(settings.PORTAL_URL + LINK_PATH.format(token=invited.token))
-        if invited.waits:
-            self.stderr.write(_("The link works as soon as another approver has agreed to it in the portal."))
+        handed = hand_over(invited, by=by, now=now)
+        if handed.fault:
+            raise CommandError(
+                _("the mail did not leave (%s); the invitation stands, send it again under Approvals") % handed.fault
+            )
+        if handed.link:
+            self.stdout.write(handed.link)
+        elif handed.mailed_to:
+            self.stderr.write(_("The link was mailed to %s.") % handed.mailed_to)
+        else:
+            self.stderr.write(
+                _("It waits until another approver has agreed to it in the portal; then the link is made.")
+            )
 
 
 def inviter(email: str | None) -> User | None:

@@ -12,7 +12,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from partners.actions.access import has_approver
-from partners.actions.invitations import LINK_PATH, invite
+from partners.actions.invitations import invite
+from partners.actions.sending import link_of
 from partners.core.errors import PortalError
 from partners.models import User
 
@@ -66,7 +67,7 @@ class Command(BaseCommand):
             invited = invite(email, User.Role.APPROVER, by=None, now=timezone.now())
         except PortalError as refused:
             raise CommandError(str(refused)) from refused
-        self.stdout.write(FIRST_LINK_MARK + settings.PORTAL_URL + LINK_PATH.format(token=invited.token))
+        self.stdout.write(FIRST_LINK_MARK + link_of(invited))
 
 
 def _state_of_sources() -> str:

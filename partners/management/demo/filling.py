@@ -83,7 +83,7 @@ def _bring_people(tell: Tell) -> None:
         for email, name, role in PEOPLE:
             invited = invite(email, role, by=people[0] if people else None, now=timezone.now())
             if invited.waits:
-                approve_invitation(invited.invitation, by=people[1], now=timezone.now())
+                invited = approve_invitation(invited.invitation, by=people[1], now=timezone.now())
             people.append(accept(invited.token, password=password, name=name, now=timezone.now()))
     for email, _first, role in PEOPLE:
         tell(_login(email, role, password))
@@ -96,8 +96,8 @@ def _bring_contact(tell: Tell, *, inviter: User, second: User) -> None:
     partner = Nexthop.objects.select_related("channel__partner").get(key=key).channel.partner
     with transaction.atomic():
         invited = invite(email, User.Role.PARTNER, partner=partner, by=inviter, now=timezone.now())
-        approve_invitation(invited.invitation, by=second, now=timezone.now())
-        accept(invited.token, password=password, name=name, now=timezone.now())
+        agreed = approve_invitation(invited.invitation, by=second, now=timezone.now())
+        accept(agreed.token, password=password, name=name, now=timezone.now())
     tell(_login(email, User.Role.PARTNER, password))
 
 
