@@ -38,10 +38,18 @@ ACCESS: dict[str, frozenset[str]] = {
     "candidate-cut": TEAM,
     "candidate-detail": TEAM,
     "candidate-decide": TEAM,
+    "candidate-map": TEAM,
     "release-detail": TEAM,
+    "release-compare": TEAM,
+    "release-map": TEAM,
+    "release-rollback": TEAM,
     "export-home": TEAM,
     "export-download": TEAM,
     "relay-export": PUBLIC,
+    "relay-tafile": PUBLIC,
+    "relay-list": TEAM,
+    "relay-token-make": TEAM,
+    "relay-token-revoke": TEAM,
     "compliance": HOUSE,
     "compliance-csv": HOUSE,
     "partner-invite": TEAM,
@@ -107,9 +115,13 @@ _BEHIND = {
     "pin-decide": "approvals",
     "candidate-cut": "release-list",
     "candidate-decide": "candidate-detail",
+    "release-rollback": "release-detail",
+    "relay-token-make": "relay-list",
+    "relay-token-revoke": "relay-list",
     "portal-submit": "portal-home",
     "portal-withdraw": "portal-home",
 }
+_OF_ONE_ROW = frozenset({"candidate-detail", "channel-edit", "partner-detail", "release-detail"})
 
 
 def _page_behind(name: str, path: str, kwargs: dict[str, Any]) -> str:
@@ -118,7 +130,7 @@ def _page_behind(name: str, path: str, kwargs: dict[str, Any]) -> str:
         return path
     return reverse(
         _BEHIND[name],
-        kwargs=kwargs if _BEHIND[name] in {"candidate-detail", "channel-edit", "partner-detail"} else None,
+        kwargs=kwargs if _BEHIND[name] in _OF_ONE_ROW else None,
     )
 
 

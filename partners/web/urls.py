@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from partners.web.views import approvals, compliance, home, invitations, partners, portal, probing, releases, whatif
+from partners.web.views import (
+    approvals,
+    compliance,
+    export,
+    home,
+    invitations,
+    partners,
+    portal,
+    probing,
+    relays,
+    releases,
+    whatif,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -19,12 +31,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("approvals/<str:kind>/<int:pk>/", approvals.decide, name="pin-decide"),
     path("releases/", releases.show_list, name="release-list"),
     path("releases/cut/", releases.cut, name="candidate-cut"),
+    path("releases/compare/", releases.compare, name="release-compare"),
     path("releases/<int:number>/", releases.show, name="release-detail"),
+    path("releases/<int:number>/<slug:group>/tls_policy", releases.release_map, name="release-map"),
+    path("releases/<int:number>/rollback/", releases.roll_back, name="release-rollback"),
     path("candidates/<int:pk>/", releases.show_candidate, name="candidate-detail"),
     path("candidates/<int:pk>/decide/", releases.decide, name="candidate-decide"),
-    path("export/", releases.export_home, name="export-home"),
-    path("export/<slug:group>/download/", releases.download, name="export-download"),
-    path("export/<slug:group>/tls_policy", releases.relay_export, name="relay-export"),
+    path("candidates/<int:pk>/<slug:group>/tls_policy", releases.candidate_map, name="candidate-map"),
+    path("export/", export.export_home, name="export-home"),
+    path("export/<slug:group>/download/", export.download, name="export-download"),
+    path("export/<slug:group>/tls_policy", export.relay_export, name="relay-export"),
+    path("export/<slug:group>/tafiles/<str:name>", export.relay_tafile, name="relay-tafile"),
+    path("relays/", relays.show, name="relay-list"),
+    path("relays/<slug:group>/tokens/", relays.make_token, name="relay-token-make"),
+    path("relays/tokens/<int:pk>/revoke/", relays.revoke_token, name="relay-token-revoke"),
     path("compliance/", compliance.show, name="compliance"),
     path("compliance/table.csv", compliance.table, name="compliance-csv"),
     path("invitations/", invitations.accept, name="invitation-accept"),
