@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from partners.web.views import (
     approvals,
+    audit,
     compliance,
     export,
     home,
@@ -45,6 +46,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("relays/", relays.show, name="relay-list"),
     path("relays/<slug:group>/tokens/", relays.make_token, name="relay-token-make"),
     path("relays/tokens/<int:pk>/revoke/", relays.revoke_token, name="relay-token-revoke"),
+    path("audit/", audit.show, name="audit-list"),
+    path("audit/verify/", audit.verify, name="audit-verify"),
+    path("audit/table.csv", audit.table, name="audit-csv"),
     path("compliance/", compliance.show, name="compliance"),
     path("compliance/table.csv", compliance.table, name="compliance-csv"),
     path("invitations/", invitations.accept, name="invitation-accept"),

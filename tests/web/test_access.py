@@ -38,6 +38,7 @@ PAGES = sorted(
         "relay-tafile",
         "relay-token-make",
         "relay-token-revoke",
+        "audit-verify",
         "release-detail",
         "export-download",
         "relay-export",
