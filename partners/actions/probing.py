@@ -6,37 +6,37 @@ dropped, for another worker has the row by now.
 
 import hashlib
 import random
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 from django.db import transaction
+from django.db.models import DateTimeField, F, Subquery, Value
+from django.db.models.functions import Greatest
 
 from partners.actions.chains import link_chains
-from partners.actions.judging import judge_nexthops, profiles_asked
-from partners.actions.leases import AddressClaim, NexthopClaim, Target, set_aside
+from partners.actions.endpoints import places_of, tie_endpoints, tie_nexthop
+from partners.actions.judging import judge_nexthops
+from partners.actions.leases import AddressClaim, NexthopClaim, Target, set_aside, spoken_to
 from partners.core.certificates import CertificateFacts, certificate_facts, clean_text, spki_of
-from partners.core.effective import nexthop_port
 from partners.core.errors import CertificateRefused
-from partners.core.facts_json import facts_key, facts_to_json, profile_key, profile_to_json
+from partners.core.facts_json import facts_key, facts_to_json
 from partners.core.observation import (
-    PERMISSIVE,
     LookupStatus,
     NexthopFacts,
     NotMeasured,
     NotMeasuredCause,
     PeerFacts,
-    TlsProfile,
 )
 from partners.core.schedule import CRASHES_MAX, next_look, next_try
 from partners.models import Address, Certificate, DnsSighting, Endpoint, Nexthop, Observation, Sighting
 
-__all__ = ["Result", "record_dns", "record_peers"]
+__all__ = ["Result", "keep_observation", "record_dns", "record_peers", "tie_endpoints"]
 
 _TEXT_MAX = 300
 _DETAIL_MAX = 512
-_ADDRESSES_MAX = 200  # of one nexthop; smtp(8) itself tries smtp_mx_address_limit = 5
+_CLOSING = 421  # RFC 5321 section 3.8: the peer shuts the channel, whatever was asked
 
 log = structlog.get_logger(__name__)
 _dice = random.SystemRandom()
@@ -54,25 +54,29 @@ class Result:
 def record_dns(claim: NexthopClaim, facts: NexthopFacts, *, now: datetime) -> bool:
     """Keep what the DNS said of the nexthop, make endpoints of its addresses, judge it; False without the lease.
 
-    Where a lookup failed, the endpoints known before stay: a resolver in trouble moves nobody's mail.
+    Where a lookup failed, the endpoints known before stay: a resolver in trouble moves nobody's mail. The answer of the
+    last round, with the same endpoints, moves nothing and is not judged again.
     """
-    seen = _observation(facts)
-    nexthop = Nexthop.objects.select_related("channel").filter(pk=claim.pk).first()
-    wanted = set(_wanted(nexthop, facts)) if nexthop else set()
+    kept = Observation.objects.filter(facts_key=facts_key(facts)).values("pk")[:1]
+    rows = Nexthop.objects.select_related("channel").annotate(seen=Subquery(kept))
+    nexthop = rows.filter(pk=claim.pk).first()
+    seen = nexthop.seen or next(iter(_observations([facts]).values())) if nexthop else 0
+    places = places_of(nexthop, facts) if nexthop else {}
     failed = _is_failed(facts)
     due = (
-        next_try(now, failing_since=_failing_since(claim.pk, facts, now), jitter=_dice.random())
+        next_try(now, failing_since=_failing_since(claim.pk, seen, now), jitter=_dice.random())
         if failed
         else next_look(now, jitter=_dice.random())
     )
     with transaction.atomic():
         mine = Nexthop.objects.filter(pk=claim.pk, lease_token=claim.token)
-        if not mine.update(lease_token="", lease_until=None, crashes=0, asked_by="", due_at=due):
+        if nexthop is None or not mine.update(lease_token="", lease_until=None, crashes=0, asked_by="", due_at=due):
             log.warning("probe.dropped", nexthop=claim.key, cause="lease lost")
             return False
-        _note_dns(claim.pk, seen, facts.looked_up_at)
-        _set_endpoints(claim, wanted, keep_others=failed, now=now)
-    judge_nexthops([claim.pk], now=now)
+        is_new = _note_dns(claim.pk, seen, facts.looked_up_at)
+        is_moved = tie_nexthop(nexthop, places, keep_others=failed, asked=claim.asked, now=now)
+    if is_new or is_moved:
+        judge_nexthops([claim.pk], now=now)
     return True
 
 
@@ -81,51 +85,121 @@ def record_peers(batch: Sequence[Result], *, now: datetime) -> int:
 
     A result that measured nothing only marks its endpoint. The last result of a claim ends its lease.
     """
-    batch = sorted(batch, key=lambda row: row.claim.address)  # as record_dns, so that no two wait for each other
-    seen = [None if isinstance(row.facts, NotMeasured) else _observation(row.facts) for row in batch]
+    seen = _observations([row.facts for row in batch if isinstance(row.facts, PeerFacts)])
     _keep_certificates({der for row in batch for der in _chain(row.facts)}, now=now)
-    link_chains((one.pk, _chain(row.facts)) for row, one in zip(batch, seen, strict=True) if one is not None)
+    link_chains((seen[facts_key(row.facts)], _chain(row.facts)) for row in batch if isinstance(row.facts, PeerFacts))
     kept: list[Result] = []
     with transaction.atomic():
-        for row, observation in zip(batch, seen, strict=True):
-            mine = Address.objects.select_for_update().filter(pk=row.claim.pk, lease_token=row.claim.token).first()
-            if mine is None:
+        # In one order, as tie_endpoints() takes them, so that no two wait for each other.
+        locked = Address.objects.select_for_update().filter(pk__in={row.claim.pk for row in batch}).order_by("pk")
+        held = {(address.pk, address.lease_token): address for address in locked if address.lease_token}
+        for row in batch:
+            if (row.claim.pk, row.claim.token) in held:
+                kept.append(row)
+            else:
                 log.warning("probe.dropped", address=row.claim.address, cause="lease lost")
-                continue
-            _keep(mine, row, observation, now=now)
-            kept.append(row)
+        _mark_endpoints(kept)
+        measured = [(row.target.pk, row.facts) for row in kept if isinstance(row.facts, PeerFacts)]
+        _note_peers({pk: (seen[facts_key(facts)], facts.seen_at) for pk, facts in measured})
+        ended = {row.claim.pk: row.claim for row in kept if not row.claim.open}
+        _end_leases([(held[pk, claim.token], claim) for pk, claim in ended.items()], now=now)
     concerned = Nexthop.objects.filter(endpoints__in=[row.target.pk for row in kept]).distinct()
-    judge_nexthops(list(concerned.values_list("pk", flat=True)), now=now)
+    judge_nexthops(list(concerned.values_list("pk", flat=True)) if kept else [], now=now)
     return len(kept)
 
 
-def _observation(facts: NexthopFacts | PeerFacts) -> Observation:
-    """Return the row of *facts*, kept once. It never changes, so it needs no part in the transaction of a report."""
-    return Observation.objects.get_or_create(facts_key=facts_key(facts), defaults={"facts": facts_to_json(facts)})[0]
+def keep_observation(facts: NexthopFacts | PeerFacts) -> Observation:
+    """Return the row of *facts*, kept once."""
+    return Observation.objects.get(pk=next(iter(_observations([facts]).values())))
 
 
-def _keep(address: Address, row: Result, seen: Observation | None, *, now: datetime) -> None:
-    """Write one result and, if it is the last of its claim, end the lease."""
-    claim, facts = row.claim, row.facts
-    endpoint = Endpoint.objects.filter(pk=row.target.pk)
-    if isinstance(facts, NotMeasured):
+def _observations(seen: Iterable[NexthopFacts | PeerFacts]) -> dict[str, int]:
+    """Return the row of each of *seen* by its key, kept once.
+
+    It never changes, so it needs no part in the transaction of a report.
+    """
+    facts = {facts_key(one): one for one in seen}
+    rows = Observation.objects.filter(facts_key__in=facts)
+    known = dict(rows.values_list("facts_key", "pk")) if facts else {}
+    new = sorted(facts.keys() - known.keys())
+    if new:
+        Observation.objects.bulk_create(
+            [Observation(facts_key=key, facts=facts_to_json(facts[key])) for key in new], ignore_conflicts=True
+        )
+        known |= dict(Observation.objects.filter(facts_key__in=new).values_list("facts_key", "pk"))
+    return known
+
+
+def _mark_endpoints(rows: Sequence[Result]) -> None:
+    """Say on each endpoint when it was tried and what came of it, and on its claim what the next round is to know."""
+    marked = []
+    for row in rows:
+        facts = row.facts
+        row.claim.open.discard(row.target.pk)
+        if isinstance(facts, PeerFacts):
+            marked.append(Endpoint(pk=row.target.pk, tried_at=facts.seen_at))
+            row.claim.leaf_ends += _leaf_end(facts)
+            row.claim.failed |= {NotMeasuredCause.TEMPORARY_REPLY.value} if _asks_for_rest(facts) else set()
+            continue
+        row.claim.failed.add(facts.cause.value)
         if facts.cause is not NotMeasuredCause.CANCELLED:
             detail = clean_text(facts.detail, _DETAIL_MAX)
-            endpoint.update(tried_at=facts.tried_at, not_measured=facts.cause.value, not_measured_detail=detail)
-        claim.failed.add(facts.cause.value)
-    elif seen is not None:
-        endpoint.update(tried_at=facts.seen_at, not_measured="", not_measured_detail="")
-        _note_peer(row.target.pk, seen, facts.seen_at)
-        claim.leaf_ends += _leaf_end(facts)
-    claim.open.discard(row.target.pk)
-    if not claim.open:
-        _end_lease(address, claim, now=now)
+            marked.append(
+                Endpoint(
+                    pk=row.target.pk,
+                    tried_at=facts.tried_at,
+                    not_measured=facts.cause.value,
+                    not_measured_detail=detail,
+                )
+            )
+    if marked:
+        Endpoint.objects.bulk_update(marked, ["tried_at", "not_measured", "not_measured_detail"])
 
 
-def _end_lease(address: Address, claim: AddressClaim, *, now: datetime) -> None:
-    """Say when *address* is due again, and free it; a new endpoint that nobody tried yet makes it due at once."""
+def _asks_for_rest(facts: PeerFacts) -> bool:
+    """Whether the peer said that it is busy: any 4xx to the greeting or to EHLO, or 421 at all."""
+    codes = (facts.greeting_code, facts.ehlo_code, facts.ehlo_tls_code)
+    return any(400 <= (code or 0) <= 499 for code in codes) or facts.starttls_code == _CLOSING
+
+
+def _note_peers(seen: Mapping[int, tuple[int, datetime]]) -> None:
+    """Prolong the current sighting of each endpoint if it is of the same facts, else close it and begin a new one.
+
+    seen: endpoint -> observation and moment.
+    """
+    if not seen:
+        return
+    current = {one.endpoint_id: one for one in Sighting.objects.filter(endpoint__in=seen, current=True)}
+    same = [one for one in current.values() if one.observation_id == seen[one.endpoint_id][0]]
+    for one in same:
+        one.last_seen, one.times = max(seen[one.endpoint_id][1], one.last_seen), one.times + 1
+    if same:
+        Sighting.objects.bulk_update(same, ["last_seen", "times"])
+    new = seen.keys() - {one.endpoint_id for one in same}
+    if closed := [one.pk for pk, one in current.items() if pk in new]:
+        Sighting.objects.filter(pk__in=closed).update(current=False)
+    Sighting.objects.bulk_create(
+        Sighting(endpoint_id=pk, observation_id=seen[pk][0], first_seen=seen[pk][1], last_seen=seen[pk][1])
+        for pk in sorted(new)
+    )
+
+
+def _end_leases(ended: Sequence[tuple[Address, AddressClaim]], *, now: datetime) -> None:
+    """Say when each address is due again, and free it; a new endpoint that nobody tried yet makes it due at once."""
+    if not ended:
+        return
+    pks = [address.pk for address, _claim in ended]
+    untried = Endpoint.objects.filter(spoken_to(now), address__in=pks, tried_at__isnull=True)
+    waiting = set(untried.values_list("address_id", flat=True))
+    for address, claim in ended:
+        _set_due(address, claim, is_untried=address.pk in waiting, now=now)
+    names = ["lease_token", "lease_until", "crashes", "set_aside_at", "failing_since", "due_at", "backed_off_until"]
+    Address.objects.bulk_update([address for address, _claim in ended], names)
+
+
+def _set_due(address: Address, claim: AddressClaim, *, is_untried: bool, now: datetime) -> None:
+    """Set on *address*, unsaved, what follows from the results of *claim*."""
     failed = claim.failed - {NotMeasuredCause.NOT_ALLOWED.value}
-    untried = address.endpoints.filter(tried_at__isnull=True, nexthops__isnull=False).exists()
     address.lease_token, address.lease_until = "", None
     address.crashes = address.crashes + 1 if NotMeasuredCause.CRASHED.value in failed else 0
     if address.crashes >= CRASHES_MAX:
@@ -139,63 +213,18 @@ def _end_lease(address: Address, claim: AddressClaim, *, now: datetime) -> None:
     elif not failed:
         address.failing_since = address.backed_off_until = None
         address.due_at = next_look(now, jitter=_dice.random(), not_after=min(claim.leaf_ends, default=None))
-        address.due_at = now if untried else address.due_at
-    address.save()
+        address.due_at = now if is_untried else address.due_at
 
 
-def _note_peer(endpoint: int, seen: Observation, at: datetime) -> None:
-    """Prolong the current sighting if it is of the same facts, else close it and begin a new one."""
-    current = Sighting.objects.filter(endpoint=endpoint, current=True).first()
-    if current is not None and current.observation_id == seen.pk:
-        current.last_seen, current.times = max(at, current.last_seen), current.times + 1
-        current.save(update_fields=["last_seen", "times"])
-        return
-    Sighting.objects.filter(endpoint=endpoint, current=True).update(current=False)
-    Sighting.objects.create(endpoint_id=endpoint, observation=seen, first_seen=at, last_seen=at)
-
-
-def _note_dns(nexthop: int, seen: Observation, at: datetime) -> None:
-    """The same for what the DNS says."""
-    current = DnsSighting.objects.filter(nexthop=nexthop, current=True).first()
-    if current is not None and current.observation_id == seen.pk:
-        current.last_seen, current.times = max(at, current.last_seen), current.times + 1
-        current.save(update_fields=["last_seen", "times"])
-        return
-    DnsSighting.objects.filter(nexthop=nexthop, current=True).update(current=False)
-    DnsSighting.objects.create(nexthop_id=nexthop, observation=seen, first_seen=at, last_seen=at)
-
-
-def _wanted(nexthop: Nexthop, facts: NexthopFacts) -> Iterator[tuple[str, int, TlsProfile]]:
-    """Yield address, port and profile of each session that judging this nexthop needs; a bounded number."""
-    named = list(dict.fromkeys(address for host in facts.hosts for address in host.addresses))
-    if len(named) > _ADDRESSES_MAX:
-        log.warning("probe.too-many-addresses", nexthop=nexthop.key, count=len(named), kept=_ADDRESSES_MAX)
-    usable = named[:_ADDRESSES_MAX]
-    yield from ((address, nexthop_port(nexthop.key), PERMISSIVE) for address in usable)
-    for address, port, profile in profiles_asked(nexthop, facts):
-        # A permissive handshake stands for one that restricts nothing (verdict.py): it is not made twice.
-        if address in usable and replace(profile, strict=False, anonymous=False) != PERMISSIVE:
-            yield address, port, profile
-
-
-def _set_endpoints(
-    claim: NexthopClaim, wanted: Iterable[tuple[str, int, TlsProfile]], *, keep_others: bool, now: datetime
-) -> None:
-    """Tie the nexthop to the endpoints *wanted*; new ones are due now, and all of them if somebody waits."""
-    tied = []
-    for text, port, profile in sorted(wanted, key=lambda one: (one[0], one[1], profile_key(one[2]))):
-        address = Address.objects.get_or_create(address=text, defaults={"due_at": now})[0]
-        endpoint, made = Endpoint.objects.get_or_create(
-            address=address, port=port, profile_key=profile_key(profile), defaults={"profile": profile_to_json(profile)}
-        )
-        if made or claim.asked or address.due_at is None:
-            Address.objects.filter(pk=address.pk).update(due_at=now)
-        tied.append(endpoint)
-    nexthop = Nexthop.objects.get(pk=claim.pk)
-    if keep_others:
-        nexthop.endpoints.add(*tied)
-    else:
-        nexthop.endpoints.set(tied)
+def _note_dns(nexthop: int, seen: int, at: datetime) -> bool:
+    """Prolong or begin the sighting of what the DNS says; return whether it is another answer than before."""
+    current = DnsSighting.objects.filter(nexthop=nexthop, current=True)
+    last = Greatest("last_seen", Value(at, output_field=DateTimeField()))
+    if current.filter(observation=seen).update(last_seen=last, times=F("times") + 1):
+        return False
+    current.update(current=False)
+    DnsSighting.objects.create(nexthop_id=nexthop, observation_id=seen, first_seen=at, last_seen=at)
+    return True
 
 
 def _is_failed(facts: NexthopFacts) -> bool:
@@ -203,10 +232,9 @@ def _is_failed(facts: NexthopFacts) -> bool:
     return LookupStatus.FAILED in {facts.mx_status, *(host.status for host in facts.hosts)}
 
 
-def _failing_since(nexthop: int, facts: NexthopFacts, now: datetime) -> datetime:
-    """Return since when the lookup of *nexthop* gives what it gives now."""
-    key = facts_key(facts)
-    current = DnsSighting.objects.filter(nexthop=nexthop, current=True, observation__facts_key=key).first()
+def _failing_since(nexthop: int, seen: int, now: datetime) -> datetime:
+    """Return since when the lookup of *nexthop* gives the observation *seen*."""
+    current = DnsSighting.objects.filter(nexthop=nexthop, current=True, observation=seen).first()
     return current.first_seen if current else now
 
 

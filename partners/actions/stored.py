@@ -1,5 +1,7 @@
 """What is known of a nexthop now, read back from the rows that the probe left."""
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -8,7 +10,7 @@ from partners.core.observation import NexthopFacts, NotMeasured, NotMeasuredCaus
 from partners.core.verdict import PeerKey
 from partners.models import DnsSighting, Endpoint, Nexthop, Sighting
 
-__all__ = ["Stored", "stored_facts"]
+__all__ = ["Stored", "facts_of", "peers_of", "stored_facts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +39,43 @@ def stored_facts(nexthop: Nexthop) -> Stored:
 
     Observations are kept once and never change; when they were seen last is the sighting's to say.
     """
-    dns = DnsSighting.objects.filter(nexthop=nexthop, current=True).select_related("observation").first()
-    if dns is None:
-        return Stored()
-    facts = facts_from_json(dns.observation.facts)
-    if not isinstance(facts, NexthopFacts):
-        raise TypeError(f"nexthop {nexthop.key}: observation {dns.observation_id} holds no DNS facts")
-    endpoints = list(nexthop.endpoints.select_related("address"))
-    sightings = {
-        sighting.endpoint_id: sighting
-        for sighting in Sighting.objects.filter(endpoint__in=endpoints, current=True).select_related("observation")
+    return facts_of([nexthop])[nexthop.pk]
+
+
+def facts_of(nexthops: Collection[Nexthop]) -> dict[int, Stored]:
+    """Return the same for each of *nexthops*, by primary key; in three queries, however many they are."""
+    keys = {row.pk: row.key for row in nexthops}
+    if not keys:
+        return {}
+    seen = DnsSighting.objects.filter(nexthop__in=keys, current=True).select_related("observation")
+    dns = {one.nexthop_id: _dns(one, keys[one.nexthop_id]) for one in seen}
+    endpoints: dict[int, Endpoint] = {}
+    tied: dict[int, list[int]] = defaultdict(list)
+    ties = Endpoint.nexthops.through.objects.filter(nexthop__in=keys).order_by("endpoint_id")
+    for tie in ties.select_related("endpoint__address"):
+        endpoints[tie.endpoint_id] = tie.endpoint
+        tied[tie.nexthop_id].append(tie.endpoint_id)
+    peers = peers_of(endpoints)
+    return {
+        pk: Stored(dns[pk], tuple(peers[one] for one in tied[pk] if one in peers)) if pk in dns else Stored()
+        for pk in keys
     }
-    peers = [_peer(endpoint, sightings.get(endpoint.pk)) for endpoint in endpoints]
-    return Stored(
-        replace(facts, nexthop=nexthop.key, looked_up_at=dns.last_seen),
-        tuple(peer for peer in peers if peer is not None),
-    )
+
+
+def _dns(sighting: DnsSighting, key: str) -> NexthopFacts:
+    """Return what the DNS says of *key*."""
+    facts = facts_from_json(sighting.observation.facts)
+    if not isinstance(facts, NexthopFacts):
+        raise TypeError(f"nexthop {key}: observation {sighting.observation_id} holds no DNS facts")
+    return replace(facts, nexthop=key, looked_up_at=sighting.last_seen)
+
+
+def peers_of(endpoints: Mapping[int, Endpoint]) -> dict[int, PeerFacts | NotMeasured]:
+    """Return what is known of each endpoint, by primary key; those that nobody tried yet are left out."""
+    current = Sighting.objects.filter(endpoint__in=endpoints, current=True).select_related("observation")
+    sightings = {one.endpoint_id: one for one in current} if endpoints else {}
+    known = ((pk, _peer(endpoint, sightings.get(pk))) for pk, endpoint in endpoints.items())
+    return {pk: peer for pk, peer in known if peer is not None}
 
 
 def _peer(endpoint: Endpoint, sighting: Sighting | None) -> PeerFacts | NotMeasured | None:

@@ -1,34 +1,22 @@
 """Pins: the fingerprints accepted for a channel, how they move, and how far a rollover has come."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Self
-
-from partners.core.certificates import DIGESTS, parse_fingerprint
-from partners.core.grammar import written_digest
 
 __all__ = [
     "TRANSITIONS",
-    "Pin",
-    "PinKind",
     "PinState",
     "Rollover",
+    "Sight",
     "Step",
     "StepKind",
-    "earliest_expiry",
+    "is_rolling",
     "may_move",
     "may_retire",
     "rollover_steps",
 ]
-
-
-class PinKind(Enum):
-    """What the digest is taken of."""
-
-    CERTIFICATE = "certificate"  # the DER certificate: a renewal needs a new pin
-    KEY = "key"  # the DER SubjectPublicKeyInfo: a renewal with the same key keeps it
 
 
 class PinState(Enum):
@@ -53,33 +41,16 @@ TRANSITIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
-    """A fingerprint that a partner has promised to present. digest: bytes of the length of `algorithm`."""
+class Sight:
+    """On how many addresses of a channel a pin is seen, of all; 0 of 0 before the first look."""
 
-    digest: bytes
-    kind: PinKind
-    algorithm: str
-    state: PinState = PinState.PROPOSED
-
-    def __post_init__(self) -> None:
-        if DIGESTS.get(self.algorithm) != len(self.digest):
-            raise ValueError(f"pin {self.text}: it is no {self.algorithm} digest")
-
-    @classmethod
-    def parse(cls, text: str, kind: PinKind) -> Self:
-        """Read a fingerprint as people paste it; its length names the algorithm. Errors: CertificateRefused."""
-        digest = parse_fingerprint(text)
-        return cls(digest, kind, next(name for name, size in DIGESTS.items() if size == len(digest)))
+    addresses: int
+    of_all: int
 
     @property
-    def text(self) -> str:
-        """The digest as Postfix writes it."""
-        return written_digest(self.digest)
-
-    @property
-    def in_map(self) -> bool:
-        """Whether the next map holds it."""
-        return self.state in {PinState.STAGED, PinState.ACTIVE}
+    def is_everywhere(self) -> bool:
+        """Whether every address shows it."""
+        return 0 < self.of_all == self.addresses
 
 
 class StepKind(Enum):
@@ -123,10 +94,18 @@ def may_move(before: PinState, after: PinState) -> bool:
     return after in TRANSITIONS[before]
 
 
-def may_retire(addresses: tuple[int, int], *, others_in_map: int) -> bool:
-    """Whether an old pin may leave: the new one was seen on every address, and the map keeps at least one pin."""
-    seen, of_all = addresses
-    return others_in_map > 0 and of_all > 0 and seen == of_all
+def may_retire(new: Sight, *, others_in_map: int) -> bool:
+    """Whether an old pin may leave: the *new* one is seen on every address, and the map keeps at least one pin."""
+    return others_in_map > 0 and new.is_everywhere
+
+
+def is_rolling(sights: Sequence[Sight]) -> bool:
+    """Whether a channel is between two pins, of which *sights* tells (backup pins, unseen on purpose, left out).
+
+    One that no address shows is still to come, or to leave beside one that every address shows. Pins of which each is
+    seen on some addresses are two certificates for good.
+    """
+    return len(sights) > 1 and any(one.is_everywhere or not one.addresses for one in sights)
 
 
 def rollover_steps(rollover: Rollover) -> tuple[Step, ...]:
@@ -143,8 +122,3 @@ def rollover_steps(rollover: Rollover) -> tuple[Step, ...]:
     )
     following = next((kind for kind, at, _count in moments if at is None), None)
     return tuple(Step(kind, at, kind is following, count) for kind, at, count in moments)
-
-
-def earliest_expiry(not_after: Iterable[datetime | None]) -> datetime | None:
-    """Return the first moment at which a certificate ends; None where none is known."""
-    return min((moment for moment in not_after if moment is not None), default=None)

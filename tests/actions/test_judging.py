@@ -5,11 +5,13 @@ from datetime import timedelta
 import pytest
 
 from partners.actions import judging
-from partners.actions.judging import JUDGED_MAX_AGE, judge_due, map_on_relays
+from partners.actions.inforce import map_on_relays
+from partners.actions.judging import JUDGED_MAX_AGE, judge_due
 from partners.actions.leases import claim_addresses
 from partners.actions.probing import record_peers
 from partners.actions.relay_groups import ensure_group
-from partners.core.observation import NotMeasuredCause
+from partners.actions.rollovers import set_backup, to_retire
+from partners.core.observation import Dnssec, HostFacts, LookupStatus, NotMeasuredCause
 from partners.models import Channel, ComplianceInterval, Pin, Relay, VerdictRow
 from tests.actions.people import editor
 from tests.actions.watched import NOON, ask_dns, not_measured, publish, see, watched
@@ -32,6 +34,16 @@ def approved(nexthop, leaf, state):
         channel=nexthop.channel, of_key=False, digests={"sha256": leaf.cert_fingerprint()}, state=state,
         proposed_by=editor(f"pia{number}"), decided_by=editor(f"ann{number}"), proposed_at=NOON, decided_at=NOON,
     )  # fmt: skip
+
+
+def two_hosts(nexthop):
+    """Let the nexthop have two MX hosts with an address each."""
+    hosts = tuple(
+        HostFacts(f"mx{number}.example.com", 10, LookupStatus.FOUND, Dnssec.INSECURE, (f"192.0.2.{number}",))
+        for number in (1, 2)
+    )
+    type(nexthop).objects.update(due_at=NOON)
+    ask_dns(nexthop, hosts=hosts)
 
 
 def states():
@@ -88,16 +100,16 @@ class TestState:
     def test_facts_that_come_in_meanwhile(self, nexthop, monkeypatch):
         """What is recorded while somebody judges older facts is what counts in the end."""
         see(LEAF)
-        later, real, turns = NOON + 2 * HOUR, judging.stored_facts, []
+        later, real, turns = NOON + 2 * HOUR, judging.facts_of, []
 
-        def slow(row):
-            facts = real(row)
+        def slow(rows):
+            facts = real(rows)
             if not turns:
-                turns.append(row)
+                turns.append(rows)
                 see(OTHER, at=later)
             return facts
 
-        monkeypatch.setattr(judging, "stored_facts", slow)
+        monkeypatch.setattr(judging, "facts_of", slow)
         judging.judge_nexthops([nexthop.pk], now=later)
 
         assert states()[-1] == "violated"
@@ -156,12 +168,26 @@ class TestState:
         assert states()[-1] == "compliant"
 
     def test_two_pins_for_good(self, nexthop):
-        """Two pins in force of which none is seen on every address are no rollover."""
-        approved(nexthop, OTHER, "active")
-        approved(nexthop, self_signed("mx2.example.com"), "active")
+        """Two pins in force of which each is seen on some addresses are two certificates, and no rollover."""
+        publish(f"{line(LEAF).strip()} match={OTHER.cert_fingerprint()}\n", by=editor("ed2"), number=2)
+        for leaf in (LEAF, OTHER):
+            approved(nexthop, leaf, "active")
+        two_hosts(nexthop)
+        see(LEAF)
+        see(OTHER)
+
+        assert states()[-1] == "compliant"
+        assert list(Pin.objects.values_list("seen_on", "seen_of")) == [(1, 2), (1, 2)]
+
+    def test_backup_pin(self, nexthop):
+        """A pin that is kept on purpose and seen nowhere is no rollover, however long it is there."""
+        approved(nexthop, LEAF, "active")
+        spare = approved(nexthop, OTHER, "active")
+        set_backup(spare, backup=True, by=editor("ed2"), now=NOON)
         see(LEAF)
 
         assert states()[-1] == "compliant"
+        assert to_retire(nexthop.channel).pins == ()
 
 
 class TestMapInForce:

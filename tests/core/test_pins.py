@@ -4,15 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from partners.core.errors import CertificateRefused
 from partners.core.pins import (
     TRANSITIONS,
-    Pin,
-    PinKind,
     PinState,
     Rollover,
+    Sight,
     StepKind,
-    earliest_expiry,
+    is_rolling,
     may_move,
     may_retire,
     rollover_steps,
@@ -20,27 +18,6 @@ from partners.core.pins import (
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-@pytest.mark.parametrize(("size", "algorithm"), [(16, "md5"), (20, "sha1"), (32, "sha256"), (64, "sha512")])
-def test_the_length_names_the_algorithm(size: int, algorithm: str) -> None:
-    """A pasted fingerprint becomes a proposed pin, written as Postfix writes it."""
-    pin = Pin.parse("ab" * size, PinKind.KEY)
-
-    assert (pin.algorithm, pin.text, pin.state, pin.in_map) == (
-        algorithm,
-        ":".join(["AB"] * size),
-        PinState.PROPOSED,
-        False,
-    )
-
-
-def test_a_pin_is_a_digest() -> None:
-    """Neither a text nor a digest of another length becomes a pin."""
-    with pytest.raises(CertificateRefused):
-        Pin.parse("hello", PinKind.KEY)
-    with pytest.raises(ValueError, match="no sha256 digest"):
-        Pin(b"x", PinKind.CERTIFICATE, "sha256")
 
 
 @pytest.mark.parametrize(
@@ -66,20 +43,29 @@ def test_transitions(before: PinState, after: PinState, allowed: bool) -> None:
     assert set(TRANSITIONS) == set(PinState)
 
 
-def test_only_accepted_pins_are_in_the_map() -> None:
-    """A partner's announcement alone changes no map."""
-    states = {state: Pin(b"\0" * 32, PinKind.KEY, "sha256", state).in_map for state in PinState}
-
-    assert {state for state, in_map in states.items() if in_map} == {PinState.STAGED, PinState.ACTIVE}
-
-
 @pytest.mark.parametrize(
     ("addresses", "others", "allowed"),
     [((3, 3), 1, True), ((2, 3), 1, False), ((0, 0), 1, False), ((3, 3), 0, False)],
 )
 def test_the_old_pin_leaves_last(addresses: tuple[int, int], others: int, allowed: bool) -> None:
     """Only when the new one was seen on every address, and never the only pin."""
-    assert may_retire(addresses, others_in_map=others) is allowed
+    assert may_retire(Sight(*addresses), others_in_map=others) is allowed
+
+
+@pytest.mark.parametrize(
+    ("sights", "rolling"),
+    [
+        pytest.param([], False, id="none"),
+        pytest.param([(3, 3)], False, id="one"),
+        pytest.param([(3, 3), (0, 3)], True, id="new one to come, or old one to leave"),
+        pytest.param([(2, 3), (1, 3)], False, id="two for good"),
+        pytest.param([(2, 3), (1, 3), (0, 3)], True, id="a third to come"),
+        pytest.param([(0, 0), (0, 0)], True, id="nobody looked yet"),
+    ],
+)
+def test_between_two_pins(sights: list[tuple[int, int]], rolling: bool) -> None:
+    """A pin that no address shows waits to come or to leave; two that are both in use do not."""
+    assert is_rolling([Sight(*one) for one in sights]) is rolling
 
 
 def test_a_rollover_step_by_step() -> None:
@@ -107,9 +93,3 @@ def test_a_finished_rollover_waits_for_nothing() -> None:
     steps = rollover_steps(Rollover(NOON, NOON, NOON, (1, 1), NOON, (1, 1), NOON))
 
     assert not any(step.is_next for step in steps)
-
-
-def test_earliest_expiry() -> None:
-    """The first certificate to end counts; unknown dates say nothing."""
-    assert earliest_expiry([None, NOON + HOUR, NOON]) == NOON
-    assert earliest_expiry([None]) is None

@@ -1,0 +1,120 @@
+"""The map in force of each relay group: what its relays last reported, until then the published release."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from partners.actions.maps import GroupMap
+from partners.actions.relay_groups import settings_of
+from partners.actions.stored import Stored
+from partners.core.errors import MapRefused
+from partners.core.grammar import ParsedPolicy
+from partners.core.levels import SecurityLevel
+from partners.core.observation import NexthopFacts, NotMeasuredCause
+from partners.core.outcome import JudgedPolicy
+from partners.core.relay import RelaySettings
+from partners.core.verdict import Delivery, PeerKey, TlsStatus, Verdict, judge, profiles_needed
+from partners.models import Artefact, Channel, Head, Nexthop, Relay, RelayGroup
+
+__all__ = ["InForce", "map_on_relays", "maps_in_force", "profiles_asked"]
+
+_READ_MAX = 32
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The map of one relay group that is in force, with the settings it is read by."""
+
+    map: GroupMap
+    relay: RelaySettings
+
+    def policy(self, nexthop: str) -> tuple[str | None, JudgedPolicy | None]:
+        """Return the key and the entry that apply to *nexthop*, None and None for main.cf's default."""
+        key = self.map.key_of(nexthop)
+        return key, self.map.policy_of(key) if key is not None else None
+
+    def verdict(self, nexthop: str, stored: Stored, *, now: datetime) -> Verdict:
+        """Return what smtp(8) on this group's relays does with a message to *nexthop*."""
+        key, policy = self.policy(nexthop)
+        if stored.dns is None:
+            level = policy.level if policy else self.relay.smtp_tls_security_level
+            never = NotMeasuredCause.NEVER.value
+            return Verdict(
+                nexthop, key, level, Delivery.UNKNOWN, TlsStatus.NONE, None, "", "", (), (), None, unknown=never
+            )
+        return judge(policy, stored.dns, stored.by_key, self.relay, now, key=key)
+
+
+_read: dict[tuple[str, str], InForce] = {}  # by the bytes of the map and the row of the group: never stale
+
+
+def maps_in_force() -> list[InForce]:
+    """Return the map in force of each relay group; thousands of lines are read once a process, not once a result."""
+    maps = []
+    for group in _groups():
+        row = {field.attname: getattr(group, field.attname) for field in group._meta.concrete_fields}  # noqa: SLF001  Django's documented model API
+        key = str(getattr(group, "sha256_in_force", "")), json.dumps(row, sort_keys=True)
+        in_force = _read.get(key)
+        if in_force is None:
+            one = map_on_relays(group)
+            in_force = InForce(one, settings_of(one.group, one.tafiles))
+            if one.sha256 == key[0] or not (one.text or key[0]):  # else a release came in between
+                if len(_read) >= _READ_MAX:
+                    _read.clear()
+                _read[key] = in_force
+        maps.append(in_force)
+    return maps
+
+
+def map_on_relays(group: RelayGroup) -> GroupMap:
+    """Return the map that is active on the relays of *group*: the oldest one they report, else the published one."""
+    of_group = Artefact.objects.filter(group=group)
+    reported = [number for number in group.relays.values_list("active_release", flat=True) if number is not None]
+    artefact = of_group.filter(release__number=min(reported, default=0)).first()
+    artefact = artefact or of_group.filter(release__in=_published()).first()
+    if artefact is None:
+        return GroupMap(group, "")
+    one = GroupMap(group, artefact.text, dict(artefact.tafiles))
+    if one.sha256 != artefact.sha256:
+        raise MapRefused(
+            f"relay group {group.name}", f"the map of release {artefact.release_id} is not what was released"
+        )
+    return one
+
+
+def profiles_asked(nexthop: Nexthop, facts: NexthopFacts) -> Iterator[PeerKey]:
+    """Yield the sessions that judging *nexthop* needs: under the maps in force, and under the channel's draft."""
+    draft = _draft_of(nexthop.channel)
+    for in_force in maps_in_force():
+        yield from profiles_needed(in_force.policy(nexthop.key)[1], facts, in_force.relay)
+        yield from profiles_needed(draft, facts, in_force.relay)
+
+
+def _draft_of(channel: Channel) -> ParsedPolicy:
+    """Return what the newest draft asks of a session."""
+    return ParsedPolicy(
+        SecurityLevel(channel.level),
+        protocols=channel.protocols or None,
+        ciphers=channel.ciphers or None,
+        exclude=channel.exclude or None,
+        servername=channel.servername or None,
+    )
+
+
+def _groups() -> "QuerySet[RelayGroup]":
+    """Return the groups with the hash of what map_on_relays() returns, "" before the first release; one query."""
+    numbers = Relay.objects.filter(group=OuterRef("group"), active_release__isnull=False)
+    oldest = numbers.order_by("active_release").values("active_release")[:1]
+    of_group = Artefact.objects.filter(group=OuterRef("pk")).values("sha256")
+    reported = of_group.filter(release__number=Subquery(oldest))[:1]
+    published = of_group.filter(release__in=_published())[:1]
+    return RelayGroup.objects.annotate(sha256_in_force=Coalesce(Subquery(reported), Subquery(published), Value("")))
+
+
+def _published() -> "QuerySet[Head, Any]":
+    return Head.objects.filter(pk=1).values("release")
