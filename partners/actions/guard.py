@@ -13,7 +13,7 @@ from typing import Any
 
 from partners.actions.leases import PROBE_ASKED, nudge
 from partners.actions.maps import GroupMap, active_map
-from partners.actions.stored import Stored, stored_facts
+from partners.actions.stored import Stored, facts_of
 from partners.core.observation import NotMeasuredCause
 from partners.core.verdict import Delivery, TlsStatus, Verdict, judge
 from partners.core.weakenings import weakenings
@@ -65,13 +65,16 @@ def inspect(maps: Sequence[GroupMap], *, now: datetime) -> Report:
     for candidate in maps:
         active = active_map(candidate.group)
         findings += _weakenings(active, candidate)
-        for key in _touched(active, candidate, nexthops):
-            if key not in facts:
-                facts[key] = stored_facts(nexthops[key]) if key in nexthops else Stored()
-            outcome = _outcome(key, active, candidate, facts[key], now=now)
+        touched = list(_touched(active, candidate, nexthops))
+        unread = [nexthops[key] for key in touched if key in nexthops and key not in facts]
+        read = facts_of(unread)
+        facts |= {row.key: read[row.pk] for row in unread}
+        for key in touched:
+            stored = facts.get(key, Stored())
+            outcome = _outcome(key, active, candidate, stored, now=now)
             findings += [outcome] if outcome else []
             unknown = outcome is not None and outcome["after"]["delivery"] == Delivery.UNKNOWN.value
-            fresh = facts[key].is_fresh(now, FACTS_MAX_AGE)
+            fresh = stored.is_fresh(now, FACTS_MAX_AGE)
             if unknown or not fresh:  # fresh and unknown: a session that only the candidate needs was never had
                 asked.add(key)
             if not unknown and not fresh:

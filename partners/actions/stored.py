@@ -10,7 +10,7 @@ from partners.core.observation import NexthopFacts, NotMeasured, NotMeasuredCaus
 from partners.core.verdict import PeerKey
 from partners.models import DnsSighting, Endpoint, Nexthop, Sighting
 
-__all__ = ["Stored", "facts_of", "peers_of", "stored_facts"]
+__all__ = ["Stored", "facts_of", "peers_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,12 @@ class Stored:
         return named <= fresh
 
 
-def stored_facts(nexthop: Nexthop) -> Stored:
-    """Return the current facts of *nexthop*; a failed try that is newer than the last sighting is what is known.
-
-    Observations are kept once and never change; when they were seen last is the sighting's to say.
-    """
-    return facts_of([nexthop])[nexthop.pk]
-
-
 def facts_of(nexthops: Collection[Nexthop]) -> dict[int, Stored]:
-    """Return the same for each of *nexthops*, by primary key; in three queries, however many they are."""
+    """Return the current facts of each of *nexthops*, by primary key; in three queries, however many they are.
+
+    A failed try that is newer than the last sighting is what is known. Observations are kept once and never change;
+    when they were seen last is the sighting's to say.
+    """
     keys = {row.pk: row.key for row in nexthops}
     if not keys:
         return {}

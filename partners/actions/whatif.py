@@ -8,7 +8,7 @@ from typing import Any
 from partners.actions.drafts import Snapshot
 from partners.actions.maps import GroupMap, render_group
 from partners.actions.partners import draft_with
-from partners.actions.stored import Stored, stored_facts
+from partners.actions.stored import Stored, facts_of
 from partners.core.entry import parse_entry
 from partners.core.errors import RefusedInput
 from partners.core.verdict import Verdict, judge
@@ -66,7 +66,9 @@ def what_if(
 
 def channel_facts(channel: Channel) -> dict[str, Stored]:
     """Return key -> what is known of it, for the keys of *channel* that are looked at; a dotted key never is."""
-    return {row.key: stored_facts(row) for row in channel.nexthops.all() if not row.key.startswith(".")}
+    rows = [row for row in channel.nexthops.all() if not row.key.startswith(".")]
+    facts = facts_of(rows)
+    return {row.key: facts[row.pk] for row in rows}
 
 
 def previews(

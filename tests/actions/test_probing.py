@@ -288,6 +288,34 @@ class TestPeers:
         assert claim_addresses(1, now=NOON + MINUTE) == []
         assert len(claim_addresses(1, now=NOON + HOUR)) == 1
 
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            pytest.param({"greeting_code": 421}, id="421 as greeting"),
+            pytest.param({"greeting_code": 450}, id="4xx as greeting"),
+            pytest.param({"ehlo_code": 421}, id="421 to EHLO"),
+            pytest.param({"starttls_code": 421}, id="421 to STARTTLS"),
+        ],
+    )
+    def test_rest_that_is_a_fact(self, reply):
+        """A peer that says so with a reply that is kept as a fact gets its rest as well, and the fact stays."""
+        ask_dns(watched())
+        (claim,) = claim_addresses(1, now=NOON)
+        record_peers([measured(claim, LEAF, tls=None, **reply)], now=NOON)
+
+        address = Address.objects.get()
+        assert address.backed_off_until == address.due_at > NOON
+        assert Sighting.objects.count() == 1
+        assert claim_addresses(1, now=NOON + MINUTE) == []
+
+    def test_no_tls_for_now_is_no_rest(self):
+        """454 to STARTTLS speaks of TLS, not of us: the address is looked at as ever."""
+        ask_dns(watched())
+        (claim,) = claim_addresses(1, now=NOON)
+        record_peers([measured(claim, LEAF, tls=None, starttls_code=454)], now=NOON)
+
+        assert Address.objects.get().backed_off_until is None
+
     def test_waits_grow(self):
         """An address that goes on failing is spoken to less and less."""
         ask_dns(watched())

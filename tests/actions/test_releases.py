@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from partners.actions.approvals import approve_pin
 from partners.actions.certificates import submit
@@ -52,6 +54,21 @@ def published(change: Change, by: User, second: User) -> Release:
     candidate = cut([change], by=by, now=NOON)
     yes(candidate, second, accept_stops=True)
     return publish(candidate, by=by, now=NOON)
+
+
+class TestCost:
+    def test_many_channels_at_once(self, eda: User, group: RelayGroup) -> None:
+        """The guard reads the facts of all nexthops that a candidate touches together."""
+        spent = []
+        for names in (["a"], ["b", "c", "d", "e", "f", "g"]):
+            changes = [pinned(eda, name, f"{name}.example") for name in names]
+            for name in names:
+                seen(f"{name}.example", OLD, at=NOON)
+            with CaptureQueriesContext(connection) as queries:
+                cut(changes, by=eda, now=NOON)
+            spent.append(len(queries))
+
+        assert spent[1] <= spent[0] + 2
 
 
 class TestNudge:
