@@ -60,6 +60,7 @@ ACCESS: dict[str, frozenset[str]] = {
     "invitation-follow": PUBLIC,
     "invitation-send": TEAM,
     "portal-home": PARTNER,
+    "portal-help": PARTNER,
     "portal-upload": PARTNER,
     "portal-submit": PARTNER,
     "portal-withdraw": PARTNER,

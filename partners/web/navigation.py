@@ -66,7 +66,7 @@ TEAM = (
 )
 PARTNER = (
     Row("portal-home", _("Your servers"), "server"),
-    Row("portal-upload", _("Send a certificate"), "upload"),
+    Row("portal-help", _("Help"), "note"),
 )
 MANAGEMENT = (
     Row("compliance", _("Compliance"), "chart"),

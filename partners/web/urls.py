@@ -55,6 +55,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitations/<str:token>/", invitations.follow, name="invitation-follow"),
     path("approvals/invitations/<int:pk>/send/", invitations.send_again, name="invitation-send"),
     path("portal/", portal.home, name="portal-home"),
+    path("portal/help/", portal.show_help, name="portal-help"),
     path("portal/<int:pk>/upload/", portal.upload, name="portal-upload"),
     path("portal/<int:pk>/submit/", portal.submit, name="portal-submit"),
     path("portal/pins/<int:pk>/withdraw/", portal.withdraw, name="portal-withdraw"),

@@ -97,6 +97,7 @@ def test_partner_sends_a_fingerprint_and_another_person_approves(
     """The partner pastes, reads what was understood, sends; the inviter cannot approve, the approver can."""
     sign_in(people["partner"])
     page.goto(live_server.url + "/portal/")
+    page.click("text=Paste the certificate or its fingerprint instead")
     page.fill("textarea[name=pasted]", ":".join(["3D"] * 32))
     page.click("text=Read it")
     page.click("text=Send this certificate")

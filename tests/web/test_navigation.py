@@ -53,7 +53,7 @@ def test_a_partner_sees_no_entry_of_the_team():
     request = RequestFactory().get("/")
     request.user = somebody("jana", User.Role.PARTNER)
 
-    assert {entry.url for entry in shell(request)["navigation"]} <= {"/portal/", "/portal/upload/"}
+    assert {entry.url for entry in shell(request)["navigation"]} <= {"/portal/", "/portal/help/"}
 
 
 def test_a_visitor_has_no_entries():

@@ -5,6 +5,7 @@ import base64
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -12,7 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 from partners.actions import certificates as acts
 from partners.core.errors import CertificateRefused
 from partners.models import Pin
-from partners.reports.partners import ChannelPage, channel_page, own_channels
+from partners.reports.partners import own_channels
+from partners.reports.portal import PortalPage, portal_page
+from partners.reports.portal_upload import Refusal, readout, reason_not_to_send
 from partners.web.access import door, reader, whole
 
 UPLOAD_MAX = 64 * 1024
@@ -22,13 +25,20 @@ UPLOAD_MAX = 64 * 1024
 @door("portal-home")
 def home(request: HttpRequest) -> HttpResponse:
     """Show the partner's channel; with several, the first or the one chosen."""
-    channels = own_channels(reader(request))
-    chosen = request.GET.get("channel", "")
-    pk = whole(chosen) or (channels[0].pk if channels else 0)
-    page = channel_page(reader(request), pk) if pk else None
-    if pk and page is None:
+    now = timezone.now()
+    chosen = whole(request.GET.get("channel", ""))
+    page = portal_page(reader(request), chosen, now=now)
+    if chosen and page is None:
         raise Http404
-    return render(request, "partners/portal_home.html", {"page": page, "channels": channels})
+    return render(request, "partners/portal_home.html", {"page": page, "now": now})
+
+
+@require_safe
+@door("portal-help")
+def show_help(request: HttpRequest) -> HttpResponse:
+    """Explain what is asked of a partner, and how to see it by hand."""
+    keys = [nexthop.key for channel in own_channels(reader(request)) for nexthop in channel.nexthops.all()]
+    return render(request, "partners/portal_help.html", {"key": keys[0] if keys else "example.com"})
 
 
 @require_POST
@@ -39,9 +49,19 @@ def upload(request: HttpRequest, pk: int) -> HttpResponse:
     content = _content(request)
     try:
         seen = acts.preview(content)
-    except CertificateRefused as refusal:
-        return render(request, "partners/portal_upload.html", {"page": page, "refusal": refusal}, status=422)
-    context = {"page": page, "seen": seen, "content": base64.b64encode(content).decode()}
+    except CertificateRefused as refused:
+        return _refuse(request, page, Refusal(refused.cause, refused.cure))
+    refusal = reason_not_to_send(page, seen.leaf, seen.digests, now=timezone.now())
+    if refusal is not None:
+        return _refuse(request, page, refusal)
+    context = {
+        "page": page,
+        "seen": readout(page, seen.leaf, seen.digests, seen.key_digests, now=timezone.now()),
+        "has_key": bool(seen.key_digests),
+        "more": len(seen.others),
+        "content": base64.b64encode(content).decode(),
+        "file_name": _file_name(request),
+    }
     return render(request, "partners/portal_upload.html", context)
 
 
@@ -51,13 +71,19 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
     """Hand in what was shown: a proposed pin."""
     page = _own_page(request, pk)
     try:
-        content = base64.b64decode(request.POST.get("content", ""), validate=True)
+        content = base64.b64decode(request.POST.get("content", ""), validate=True)[: UPLOAD_MAX + 1]
+        seen = acts.preview(content)
     except ValueError as cause:  # not base64, or not ASCII at all
         raise Http404 from cause
+    except CertificateRefused as refused:
+        return _refuse(request, page, Refusal(refused.cause, refused.cure))
+    refusal = reason_not_to_send(page, seen.leaf, seen.digests, now=timezone.now())
+    if refusal is not None:
+        return _refuse(request, page, refusal)
     of_key = request.POST.get("of_key") == "yes"
-    acts.submit(page.channel, content[:UPLOAD_MAX], by=reader(request), now=timezone.now(), of_key=of_key)
+    acts.submit(page.channel, content, by=reader(request), now=timezone.now(), of_key=of_key)
     messages.success(request, _("Sent. Please do not switch yet: this page says when it is safe."))
-    return redirect("portal-home")
+    return _home_of(page.channel.pk)
 
 
 @require_POST
@@ -65,18 +91,27 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
 def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     """Take a proposed pin of the partner's own channel back."""
     pin = Pin.objects.select_related("channel__partner").filter(pk=pk).first()
-    if pin is None or channel_page(reader(request), pin.channel_id) is None:
+    if pin is None or pin.channel_id not in {one.pk for one in own_channels(reader(request))}:
         raise Http404
     acts.withdraw(pin, by=reader(request), now=timezone.now())
     messages.success(request, _("Taken back."))
-    return redirect("portal-home")
+    return _home_of(pin.channel_id)
 
 
-def _own_page(request: HttpRequest, pk: int) -> ChannelPage:
-    page = channel_page(reader(request), pk)
+def _own_page(request: HttpRequest, pk: int) -> PortalPage:
+    page = portal_page(reader(request), pk, now=timezone.now()) if pk else None
     if page is None:
         raise Http404
     return page
+
+
+def _home_of(channel: int) -> HttpResponse:
+    return redirect(f"{reverse('portal-home')}?channel={channel}")
+
+
+def _refuse(request: HttpRequest, page: PortalPage, refusal: Refusal) -> HttpResponse:
+    """Say in the same place why it is not taken, and what to do instead; nothing of it is shown or kept."""
+    return render(request, "partners/portal_upload.html", {"page": page, "refusal": refusal}, status=422)
 
 
 def _content(request: HttpRequest) -> bytes:
@@ -85,3 +120,9 @@ def _content(request: HttpRequest) -> bytes:
     if file is not None and not isinstance(file, list):
         return bytes(file.read(UPLOAD_MAX + 1))
     return request.POST.get("pasted", "").encode()[: UPLOAD_MAX + 1]
+
+
+def _file_name(request: HttpRequest) -> str:
+    """Return the name of the uploaded file as its sender knows it, "" for a pasted text."""
+    file = request.FILES.get("certificate")
+    return str(file.name)[:80] if file is not None and not isinstance(file, list) else ""

@@ -1,0 +1,200 @@
+"""How a partner's own servers are seen: one row per address that the DNS names, and which certificate it shows."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from partners.core.certificates import CertificateFacts, certificate_facts, spki_of
+from partners.core.errors import CertificateRefused
+from partners.core.facts_json import facts_from_json, profile_key
+from partners.core.observation import PERMISSIVE, NexthopFacts, PeerFacts
+from partners.core.outcome import Delivery
+from partners.core.reasons import Reason, command_by_hand
+from partners.models import Channel, DnsSighting, Endpoint, Pin, Sighting, VerdictRow
+from partners.reports.sentences import partner_sentence, reason_of
+
+__all__ = ["Leaf", "Seen", "ServerRow", "pin_of", "seen_of", "server_rows"]
+
+_MARKS: Final = {Delivery.DEFER.value: "bad", Delivery.BOUNCE.value: "bad", Delivery.UNKNOWN.value: "unk"}
+_HARM: Final = (Delivery.BOUNCE.value, Delivery.DEFER.value, Delivery.UNKNOWN.value, Delivery.DELIVER.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The certificate that one address shows. sha256, spki_sha256: in hexadecimal without colons."""
+
+    sha256: str
+    spki_sha256: str
+    facts: CertificateFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of one address. leaf: None without TLS, or where the certificate cannot be read."""
+
+    mx_host: str
+    address: str
+    port: int
+    tls_version: str = ""
+    leaf: Leaf | None = None
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """One address as the partner reads it. state: of the style sheet; cause, command: where something is to do."""
+
+    mx_host: str
+    address: str
+    state: str
+    text: str
+    cause: str
+    command: str
+    seen_at: datetime | None
+
+
+def seen_of(channel: Channel) -> tuple[Seen, ...]:
+    """Return each address that the DNS names for the keys of *channel*, in Postfix's order; two queries.
+
+    Read are the sightings of this channel's own nexthops alone.
+    """
+    answers = DnsSighting.objects.filter(nexthop__channel=channel, current=True).select_related("observation")
+    sightings = Sighting.objects.filter(
+        current=True, endpoint__nexthops__channel=channel, endpoint__profile_key=profile_key(PERMISSIVE)
+    ).select_related("observation", "endpoint__address")
+    at = {str(one.endpoint.address.address): one for one in sightings}
+    rows: dict[tuple[str, str], Seen] = {}
+    for answer in answers:
+        facts = facts_from_json(answer.observation.facts)
+        if not isinstance(facts, NexthopFacts):
+            continue
+        for host in sorted(facts.hosts, key=lambda one: one.preference):
+            for address in host.addresses:
+                rows.setdefault((host.name, address), _seen(host.name, address, at.get(address)))
+    return tuple(rows.values())
+
+
+def pin_of(leaf: Leaf | None, pins: Sequence[Pin]) -> Pin | None:
+    """Return the pin that *leaf* is, an accepted one before one that only waits; None where it is none of *pins*."""
+    if leaf is None:
+        return None
+    fitting = [pin for pin in pins if _names(pin, leaf)]
+    accepted = [pin for pin in fitting if pin.state in {Pin.State.ACTIVE, Pin.State.STAGED}]
+    return next(iter(accepted or fitting), None)
+
+
+def server_rows(
+    seen: Sequence[Seen], verdicts: Sequence[VerdictRow], pins: Sequence[Pin], *, key: str, digest: str
+) -> tuple[ServerRow, ...]:
+    """Return a row per address: what Postfix would do there by the worst of our relays, and what is shown.
+
+    verdicts: those that rest on the channel's own entries. pins: newest first. key: for the command by hand.
+    """
+    judged = _worst(verdicts)
+    return tuple(_row(one, judged.get(one.address), pins, key=key, digest=digest) for one in seen)
+
+
+def _seen(mx_host: str, address: str, sighting: Sighting | None) -> Seen:
+    endpoint: Endpoint | None = sighting.endpoint if sighting else None
+    facts = facts_from_json(sighting.observation.facts) if sighting else None
+    if sighting is None or endpoint is None or not isinstance(facts, PeerFacts):
+        return Seen(mx_host, address, 25)
+    chain = facts.tls.chain if facts.tls else ()
+    version = facts.tls.version if facts.tls else ""
+    return Seen(mx_host, address, endpoint.port, version, _leaf(chain), sighting.last_seen)
+
+
+def _leaf(chain: Sequence[bytes]) -> Leaf | None:
+    if not chain:
+        return None
+    try:
+        facts, spki = certificate_facts(chain[0]), spki_of(chain[0])
+    except CertificateRefused:
+        return None
+    return Leaf(hashlib.sha256(chain[0]).hexdigest(), hashlib.sha256(spki).hexdigest(), facts)
+
+
+def _names(pin: Pin, leaf: Leaf) -> bool:
+    """Whether *pin* names *leaf*; by SHA-256, or by the certificate that it came from."""
+    wanted = str(pin.digests.get("sha256", "")).replace(":", "").lower()
+    if pin.of_key:
+        return wanted == leaf.spki_sha256
+    return wanted == leaf.sha256 or (pin.certificate is not None and pin.certificate.sha256 == leaf.sha256)
+
+
+def _worst(verdicts: Sequence[VerdictRow]) -> Mapping[str, Mapping[str, Any]]:
+    """Return the outcome at each address on the relay group where it is worst."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for verdict in verdicts:
+        for row in verdict.hosts:
+            before = found.get(row["address"])
+            if before is None or _HARM.index(row["delivery"]) < _HARM.index(before["delivery"]):
+                found[row["address"]] = row
+    return found
+
+
+def _row(seen: Seen, judged: Mapping[str, Any] | None, pins: Sequence[Pin], *, key: str, digest: str) -> ServerRow:
+    reasons = [reason for code in (judged or {}).get("reasons", ()) if (reason := reason_of(code))]
+    flows = judged is not None and judged["delivery"] == Delivery.DELIVER.value
+    waits = pin_of(seen.leaf, pins)
+    state = _MARKS.get(judged["delivery"], "ok") if judged else "unk"
+    if flows and waits is not None and len(_accepted(pins)) > 1 and waits != _accepted(pins)[0]:
+        state = "roll"
+    return ServerRow(
+        mx_host=seen.mx_host,
+        address=seen.address,
+        state=state,
+        text=_text(seen, pins),
+        cause="" if flows or not reasons else partner_sentence(reasons[0].value),
+        command="" if flows or not reasons else _command(reasons[0], seen, key=key, digest=digest),
+        seen_at=seen.seen_at,
+    )
+
+
+def _accepted(pins: Collection[Pin]) -> list[Pin]:
+    return [pin for pin in pins if pin.state in {Pin.State.ACTIVE, Pin.State.STAGED}]
+
+
+def _text(seen: Seen, pins: Sequence[Pin]) -> str:
+    """Say which certificate the address shows, until when, and by which protocol."""
+    if seen.seen_at is None:
+        return _("not seen yet")
+    if not seen.tls_version:
+        return _("no TLS")
+    if seen.leaf is None:
+        return _("no certificate that can be read; %s") % _protocol(seen.tls_version)
+    words = {"which": _which(seen.leaf, pins), "tls": _protocol(seen.tls_version), "end": _end(seen.leaf)}
+    return _("%(which)s, to %(end)s; %(tls)s") % words
+
+
+def _which(leaf: Leaf, pins: Sequence[Pin]) -> str:
+    pin, accepted = pin_of(leaf, pins), _accepted(pins)
+    if pin is None:
+        return _("a certificate that nobody announced to us") if accepted else _("certificate")
+    if pin.state == Pin.State.PROPOSED:
+        return _("the certificate you sent, which we have not checked yet")
+    if pin.state not in {Pin.State.ACTIVE, Pin.State.STAGED}:
+        return _("a certificate that we do not accept any more")
+    if len(accepted) < 2:
+        return _("current certificate")
+    return _("new certificate") if pin == accepted[0] else _("old certificate")
+
+
+def _protocol(version: str) -> str:
+    """Return "TLS 1.3" for OpenSSL's "TLSv1.3"."""
+    return version.replace("TLSv", "TLS ")
+
+
+def _end(leaf: Leaf) -> str:
+    return date_format(leaf.facts.not_after, "j M Y") if leaf.facts.not_after else _("an unknown day")
+
+
+def _command(reason: Reason, seen: Seen, *, key: str, digest: str) -> str:
+    return command_by_hand(
+        reason, nexthop=key, mx_host=seen.mx_host, address=seen.address, port=seen.port, digest=digest
+    )
