@@ -14,7 +14,8 @@ from partners.core.chain import Anchors
 from partners.core.der import DerError, read_certificate, read_element
 from partners.core.errors import CertificateRefused
 from partners.core.levels import SecurityLevel
-from partners.core.matching import match_names, nexthop_domain
+from partners.core.matching import match_names
+from partners.core.names import nexthop_domain
 from partners.core.observation import Dnssec, HostFacts, LookupStatus, NexthopFacts, TlsaFacts, TlsaRecord
 from partners.core.reasons import Reason
 from partners.core.relay import PostfixRelease, RelaySettings

@@ -12,26 +12,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from partners.core.certificates import DIGESTS
-from partners.core.entry import GRADES, PROTOCOLS
+from partners.core.dane import insecure_mx_policy
 from partners.core.errors import NameRefused
 from partners.core.grammar import NOTHING_LEFT, Invalid, ParsedPolicy
 from partners.core.levels import SecurityLevel
-from partners.core.matching import nexthop_domain
-from partners.core.names import MatchKind, MatchName, to_ascii
+from partners.core.names import MatchKind, MatchName, nexthop_domain, to_ascii
+from partners.core.offers import Unusable, grade_rank, listed_versions
 from partners.core.relay import PostfixRelease, RelaySettings
 
 __all__ = ["Anchors", "Demands", "Name", "default_policy", "demands_of"]
 
 _SPLIT = re.compile(r"[:,\s]+")
-_HEX_VERSIONS = {0x2: "SSLv2", 0x300: "SSLv3", 0x301: "TLSv1", 0x302: "TLSv1.1", 0x303: "TLSv1.2", 0x304: "TLSv1.3"}
-_GRADE_RANK = {"export": 0, "low": 0, "medium": 0, "high": 1}  # the first three are one list since OpenSSL 1.1
 _PEM = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CERTIFICATE|PUBLIC KEY)-----([^-]*)-----END \1-----")
-_INSECURE_MX_DANE = (
-    PostfixRelease(3, 6, 17),
-    PostfixRelease(3, 7, 13),
-    PostfixRelease(3, 8, 8),
-    PostfixRelease(3, 9, 2),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +116,9 @@ def demands_of(policy: ParsedPolicy | Invalid, nexthop: str, settings: RelaySett
         algorithm=algorithm,
         anchors=_anchors(policy, settings) if by_name else Anchors(of_tafile=False, members=frozenset()),
         depth=settings.smtp_tls_scert_verifydepth if by_name else 0,
-        protocols=_versions(protocols),
+        protocols=_versions(protocols, settings.postfix),
         protocols_text=protocols,
-        grade=_GRADE_RANK[ciphers] if ciphers in GRADES else None,
+        grade=_rank_of(ciphers),
         ciphers_text=ciphers,
         exclude=_exclude(policy, settings),
         servername=settings.smtp_tls_servername if policy.servername is None else policy.servername,
@@ -206,34 +198,19 @@ def _pem_members(content: bytes) -> set[str]:
     return members
 
 
-def _versions(text: str) -> frozenset[str] | None:
-    """Return the versions that a list of protocols allows; None where it cannot be read."""
-    order = {name.lower(): rank for rank, name in enumerate(PROTOCOLS)}
-    included: set[int] = set()
-    excluded: set[int] = set()
-    low, high = 0, len(PROTOCOLS) - 1
-    for part in (part.lower() for part in _SPLIT.split(text) if part):
-        sign = next((sign for sign in (">=", "<=", "!") if part.startswith(sign)), "")
-        rank = _rank(part.removeprefix(sign), order)
-        if rank is None:
-            return None
-        if sign == ">=":
-            low = rank
-        elif sign == "<=":
-            high = rank
-        else:
-            (excluded if sign else included).add(rank)
-    allowed = (included or set(range(len(PROTOCOLS)))) - excluded
-    return frozenset(PROTOCOLS[rank] for rank in allowed if low <= rank <= high)
+def _versions(text: str, release: PostfixRelease) -> frozenset[str] | None:
+    """Return the versions that a list of protocols allows; None where it cannot be used."""
+    try:
+        return listed_versions(text, release)
+    except Unusable:
+        return None
 
 
-def _rank(word: str, order: dict[str, int]) -> int | None:
-    if word.startswith("0x"):
-        try:
-            word = _HEX_VERSIONS.get(int(word, 16), "").lower()
-        except ValueError:
-            return None
-    return order.get(word)
+def _rank_of(grade: str) -> int | None:
+    try:
+        return grade_rank(grade)
+    except Unusable:
+        return None
 
 
 def _exclude(policy: ParsedPolicy, settings: RelaySettings) -> frozenset[str]:
@@ -255,7 +232,7 @@ def _exclude(policy: ParsedPolicy, settings: RelaySettings) -> frozenset[str]:
 def _dane(policy: ParsedPolicy, settings: RelaySettings) -> tuple[str, ...]:
     """Return what decides which TLSA records count (dane_init()), and what applies where dane falls to may."""
     return (
-        f"insecure MX: {_insecure_mx_policy(settings)}",
+        f"insecure MX: {insecure_mx_policy(settings)}",
         f"smtp_dns_support_level: {settings.smtp_dns_support_level}",
         f"smtp_host_lookup: {settings.smtp_host_lookup}",
         f"ignore_mx_lookup_error: {settings.ignore_mx_lookup_error}",
@@ -263,14 +240,3 @@ def _dane(policy: ParsedPolicy, settings: RelaySettings) -> tuple[str, ...]:
         f"smtp_tls_protocols: {settings.smtp_tls_protocols if policy.protocols is None else policy.protocols}",
         f"smtp_tls_ciphers: {policy.ciphers or settings.smtp_tls_ciphers}",
     )
-
-
-def _insecure_mx_policy(settings: RelaySettings) -> str:
-    """Return smtp_tls_dane_insecure_mx_policy, or its default, which changed within releases (HISTORY 20250210)."""
-    if settings.smtp_tls_dane_insecure_mx_policy is not None:
-        return settings.smtp_tls_dane_insecure_mx_policy
-    release = settings.postfix
-    new = release >= PostfixRelease(3, 10) or any(
-        (release.major, release.minor) == (since.major, since.minor) and release >= since for since in _INSECURE_MX_DANE
-    )
-    return "dane" if new or settings.smtp_tls_security_level is SecurityLevel.DANE else "may"

@@ -6,23 +6,23 @@ Source: tls_policy_lookup_one(), set_cert_match(), load_tas() in src/smtp/smtp_t
 import re
 from dataclasses import dataclass, replace
 
-from partners.core.certificates import DIGESTS
 from partners.core.chain import NO_ANCHORS, Anchors
 from partners.core.dane import DaneKind, DanePlan, is_dane_possible, plan_for
+from partners.core.engine import DIGEST_SIZES, engine_failure
+from partners.core.grammar import digest_of
 from partners.core.levels import SecurityLevel
-from partners.core.matching import nexthop_domain
+from partners.core.names import is_hostname, nexthop_domain, nexthop_port
 from partners.core.observation import HostFacts, NexthopFacts, TlsProfile
+from partners.core.offers import Unusable, allowed_versions, canonical_versions, exclusions, grade_rank
 from partners.core.outcome import JudgedPolicy
 from partners.core.relay import PostfixRelease, RelaySettings
+from partners.core.sts import StsPolicy, sts_policy
 
 __all__ = ["EffectivePolicy", "nexthop_port", "profile_for", "resolve", "resolve_at"]
 
+_BOUNDS_SINCE = PostfixRelease(3, 6)
+_NEW_DEFAULT, _OLD_DEFAULT = ">=TLSv1", "!SSLv2:!SSLv3"  # of smtp_tls_protocols, since and before 3.6
 _DANE = {SecurityLevel.DANE, SecurityLevel.DANE_ONLY}
-_SERVICES = {"smtp": 25, "submission": 587, "smtps": 465, "submissions": 465, "urd": 465}
-_PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*):([A-Za-z0-9-]+)")
-_HEX_PAIRS = re.compile(r"[0-9A-Fa-f]{2}(?::?[0-9A-Fa-f]{2})*")
-_PERMISSIVE_PROTOCOLS = {"", ">=TLSv1", "!SSLv2,!SSLv3", "!SSLv2:!SSLv3", "!SSLv2, !SSLv3"}
-_PERMISSIVE_CIPHERS = {"", "medium", "low", "export"}  # one and the same list since OpenSSL 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class EffectivePolicy:
     """The policy in force. invalid: Postfix makes no connection; unknown: the portal lacks a setting to say.
 
     names: fields of match= (verify, secure); digests: usable fingerprints; algorithm: of the fingerprints.
+    fault: why no handshake can succeed, whoever the peer is; engine: why smtp(8) has no TLS at all.
     """
 
     level: SecurityLevel
@@ -44,6 +45,15 @@ class EffectivePolicy:
     invalid: str = ""
     unknown: str = ""
     dane: DanePlan | None = None
+    sts: StsPolicy | None = None
+    fault: str = ""
+    engine: str = ""
+    wrapper: bool = False
+
+    @property
+    def is_without_wrapper(self) -> bool:
+        """Whether the host is skipped: TLS from the first byte needs a level that demands TLS."""
+        return self.wrapper and not self.level.requires_tls
 
 
 def resolve(
@@ -56,14 +66,16 @@ def resolve(
     level = becomes or (policy.level if policy else relay.smtp_tls_security_level)
     if policy and policy.invalid:
         return EffectivePolicy(level, invalid=policy.invalid)
+    bare = EffectivePolicy(level, engine=engine_failure(relay), wrapper=relay.smtp_tls_wrappermode)
     if level is SecurityLevel.NONE:
-        return EffectivePolicy(level)
-    effective = _with_tls_settings(EffectivePolicy(level, anchors=Anchors.from_ca_file(relay.ca_pem)), policy, relay)
+        return bare
+    anchored = replace(bare, anchors=Anchors.from_ca_file(relay.ca_pem), sts=sts_policy(policy, relay))
+    effective = _with_tls_settings(anchored, policy, relay)
     match = policy.match if policy else ()
     if level is SecurityLevel.FINGERPRINT:
         return _with_digests(effective, match, relay)
     if level in {SecurityLevel.VERIFY, SecurityLevel.SECURE}:
-        return _with_anchors(replace(effective, names=_names(match, level, relay)), policy, relay)
+        return _with_anchors(replace(effective, names=_names(match, effective, relay)), policy, relay)
     return effective
 
 
@@ -90,7 +102,12 @@ def resolve_at(
 
 
 def profile_for(effective: EffectivePolicy, nexthop: str, mx_host: str) -> TlsProfile:
-    """Return the client side that Postfix shows to *mx_host* under this policy."""
+    """Return the client side that Postfix shows to *mx_host* under this policy.
+
+    Where no handshake is made or can succeed, the session up to it is all that counts.
+    """
+    if effective.fault or effective.engine or effective.level is SecurityLevel.NONE:
+        return TlsProfile(wrapper=effective.wrapper)
     words = {"nexthop": nexthop_domain(nexthop), "hostname": mx_host}
     return TlsProfile(
         servername=words.get(effective.servername, effective.servername),
@@ -99,15 +116,8 @@ def profile_for(effective: EffectivePolicy, nexthop: str, mx_host: str) -> TlsPr
         exclude=effective.exclude,
         strict=effective.level.must_match,
         anonymous=effective.level in {SecurityLevel.MAY, SecurityLevel.ENCRYPT},
+        wrapper=effective.wrapper,
     )
-
-
-def nexthop_port(nexthop: str) -> int:
-    """Return the port of a nexthop, 25 where it names none. Errors: ValueError for an unknown service."""
-    found = _PORT.fullmatch(nexthop)
-    if not found:
-        return 25
-    return _SERVICES[found[1].lower()] if found[1].lower() in _SERVICES else int(found[1])
 
 
 def _with_tls_settings(
@@ -115,45 +125,65 @@ def _with_tls_settings(
 ) -> EffectivePolicy:
     mandatory = effective.level is not SecurityLevel.MAY
     protocols = relay.smtp_tls_mandatory_protocols if mandatory else relay.smtp_tls_protocols
+    if relay.postfix < _BOUNDS_SINCE and protocols == _NEW_DEFAULT:
+        protocols = _OLD_DEFAULT
     ciphers = relay.smtp_tls_mandatory_ciphers if mandatory else relay.smtp_tls_ciphers
     excludes = (relay.smtp_tls_exclude_ciphers, relay.smtp_tls_mandatory_exclude_ciphers if mandatory else "")
-    exclude, servername = " ".join(text for text in excludes if text), relay.smtp_tls_servername
+    exclude, servername = " ".join(text for text in excludes if text), policy.servername if policy else None
     if policy:
         protocols = protocols if policy.protocols is None else policy.protocols
         ciphers = ciphers if policy.ciphers is None else policy.ciphers
         exclude = exclude if policy.exclude is None else policy.exclude
-        servername = servername if policy.servername is None else policy.servername
-    return replace(
-        effective,
-        protocols="" if protocols in _PERMISSIVE_PROTOCOLS else protocols,
-        ciphers="" if ciphers.lower() in _PERMISSIVE_CIPHERS else ciphers,
-        exclude=exclude,
-        servername=servername,
-    )
+    if servername is None:
+        servername = relay.smtp_tls_servername
+        if servername and not (servername.isascii() and is_hostname(servername)):
+            return replace(effective, invalid="smtp_tls_servername is no host name")
+    try:
+        return replace(
+            effective,
+            protocols=canonical_versions(allowed_versions(protocols, relay.postfix)),
+            ciphers=_grade(ciphers, effective.level),
+            exclude=":".join(exclusions(exclude)),
+            servername=servername,
+        )
+    except Unusable as cause:
+        return replace(effective, servername=servername, fault=str(cause))
 
 
-def _names(match: tuple[str, ...], level: SecurityLevel, relay: RelaySettings) -> tuple[str, ...]:
-    default = relay.smtp_tls_verify_cert_match if level is SecurityLevel.VERIFY else relay.smtp_tls_secure_cert_match
+def _grade(grade: str, level: SecurityLevel) -> str:
+    """Return the grade as a profile has it; "null" leaves no cipher where eNULL is excluded."""
+    if grade.lower() == "null" and level is not SecurityLevel.ENCRYPT:
+        return "null"
+    return "high" if grade_rank(grade) else ""
+
+
+def _names(match: tuple[str, ...], effective: EffectivePolicy, relay: RelaySettings) -> tuple[str, ...]:
+    if effective.sts is not None and effective.sts.patterns:
+        return ("hostname",)
+    of_verify = effective.level is SecurityLevel.VERIFY
+    default = relay.smtp_tls_verify_cert_match if of_verify else relay.smtp_tls_secure_cert_match
     return tuple(name for value in match or default for name in re.split(r"[:,\s]+", value) if name)
 
 
 def _with_digests(effective: EffectivePolicy, match: tuple[str, ...], relay: RelaySettings) -> EffectivePolicy:
     algorithm = relay.fingerprint_digest.lower()
-    if algorithm not in DIGESTS:
-        return replace(effective, unknown=f"fingerprint digest {algorithm} is not known here")
+    if effective.engine:
+        return effective
+    if effective.sts is not None and effective.sts.patterns:
+        return replace(effective, invalid="mx_host_pattern replaces match=, so that no fingerprint is left")
     given = _digests(match)
     # Up to release 3.8 an entry whose values are all malformed uses main.cf's list; from 3.9 on it is invalid.
     if not match or (not given and relay.postfix < PostfixRelease(3, 9)):
         given = _digests(relay.smtp_tls_fingerprint_cert_match)
     if not given:
         return replace(effective, invalid="no usable fingerprint")
-    usable = frozenset(digest for digest in given if len(digest) == DIGESTS[algorithm])
+    usable = frozenset(digest for digest in given if len(digest) == DIGEST_SIZES[algorithm])
     return replace(effective, digests=usable, algorithm=algorithm)
 
 
 def _digests(values: tuple[str, ...]) -> set[bytes]:
-    parts = [part.strip() for value in values for part in value.split("|")]
-    return {bytes.fromhex(part.replace(":", "")) for part in parts if _HEX_PAIRS.fullmatch(part)}
+    parts = (digest_of(part.strip()) for value in values for part in value.split("|"))
+    return {digest for digest in parts if digest is not None}
 
 
 def _with_anchors(effective: EffectivePolicy, policy: JudgedPolicy | None, relay: RelaySettings) -> EffectivePolicy:
@@ -162,11 +192,11 @@ def _with_anchors(effective: EffectivePolicy, policy: JudgedPolicy | None, relay
         missing = [path for path in paths if path not in known]
         if missing:
             return replace(effective, unknown=f"the contents of trust anchor file {missing[0]} are not known here")
-        anchors = Anchors.from_ta_files([known[path] for path in paths])
+        anchors = Anchors.from_ta_files(tuple(known[path] for path in paths))
         if anchors is None:
             return replace(effective, invalid="a trust anchor file cannot be loaded")
         if anchors.certificates or anchors.keys:
             return replace(effective, anchors=anchors)
-    if (relay.smtp_tls_CAfile or relay.smtp_tls_CApath) and not relay.ca_pem:
+    if (relay.smtp_tls_CAfile or relay.smtp_tls_CApath) and not relay.ca_pem and not effective.engine:
         return replace(effective, unknown="the contents of the relay's CA file are not known here")
     return effective

@@ -22,13 +22,12 @@ from partners.core.grammar import (
 )
 from partners.core.levels import SecurityLevel
 from partners.core.names import MatchKind, MatchName, Nexthop, NexthopKind, is_hostname, shown, to_ascii
+from partners.core.offers import GRADES, PROTOCOLS
 from partners.core.relay import PostfixRelease, RelaySettings
 
 __all__ = ["GRADES", "NOTHING", "PROTOCOLS", "PolicyEntry", "parse_entry", "render_entry", "render_value"]
 
 NOTHING = ":"  # protocols=: and exclude=: replace main.cf's list by an empty one
-GRADES = ("export", "low", "medium", "high")  # "null" fails at every handshake
-PROTOCOLS = ("SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 
 _RANGES_SINCE = PostfixRelease(3, 6)  # ">=TLSv1.2"
 _MAY_SINCE = PostfixRelease(2, 6)  # ciphers= and protocols= at level may

@@ -50,6 +50,8 @@ _KINDS = {NexthopFacts: "nexthop", PeerFacts: "peer", NotMeasured: "not-measured
 _ENHANCED_STATUS = re.compile(r"(?:\d{3}[ -])?\s*([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)  # RFC 3463 section 2
 _WHEN = frozenset({"looked_up_at", "seen_at", "tried_at", "duration_ms"})
 _WORDS = frozenset({"lookup_text", "detail"})
+# Fields that came later: left out where they say nothing, so that facts and profiles kept before have the same key.
+_ADDED = {"wrapper": False, "ehlo_tls_name": "", "overlong_at": ""}
 _REPLIES = ("greeting", "ehlo", "starttls", "ehlo_tls")
 
 
@@ -199,7 +201,8 @@ def _built(kind: Callable[..., T], raw: Mapping[str, Any], **readers: Callable[[
 def _plain(value: Any) -> Any:
     """Return *value* as what json.dumps() takes."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        found = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {name: plain for name, plain in found.items() if name not in _ADDED or plain != _ADDED[name]}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Enum):

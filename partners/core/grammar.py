@@ -16,6 +16,7 @@ from partners.core.certificates import DIGESTS
 from partners.core.levels import SecurityLevel
 from partners.core.names import is_hostname, shown
 from partners.core.relay import PostfixRelease, RelaySettings
+from partners.core.sts import FAILURES, POLICY_TYPES
 
 __all__ = [
     "ATTRIBUTES",
@@ -135,6 +136,7 @@ class Invalid:
     ciphers: str | None = None
     exclude: str | None = None
     servername: str | None = None
+    sts: tuple[tuple[str, str], ...] = ()
 
     @property
     def invalid(self) -> str:
@@ -263,8 +265,18 @@ def _refuse_value(name: str, value: str, reading: _Reading) -> None:
         raise _Refused(f'attribute "{name}" has bad value: "{shown(value)}"')
     if name == "servername" and not (value.isascii() and is_hostname(value)):
         raise _Refused(f'"servername={shown(value)}" specifies an invalid hostname')
+    if _is_sts(name):
+        _refuse_sts_value(name, value)
     if name == "tafile" and reading.settings is not None:
         _refuse_tafile(value, reading.settings)
+
+
+def _refuse_sts_value(name: str, value: str) -> None:
+    known = {"policy_type": POLICY_TYPES, "policy_failure": FAILURES}
+    if name in known and value.lower() not in known[name]:
+        raise _Refused(f'attribute "{name}" has an unexpected value: "{shown(value)}"')
+    if name == "policy_ttl" and not (value.isascii() and value.isdigit()):
+        raise _Refused(f'attribute "policy_ttl" has a malformed value: "{shown(value)}"')
 
 
 def _refuse_tafile(path: str, settings: RelaySettings) -> None:

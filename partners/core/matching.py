@@ -11,9 +11,9 @@ from ipaddress import ip_address
 
 from partners.core.certificates import NamesSeen, clean_text, names_of
 from partners.core.der import DerError
-from partners.core.names import to_ascii
+from partners.core.names import nexthop_domain, to_ascii
 
-__all__ = ["MatchResult", "match_names", "nexthop_domain"]
+__all__ = ["MatchResult", "match_names"]
 
 _OTHER_DOTS = ("\N{IDEOGRAPHIC FULL STOP}", "\N{FULLWIDTH FULL STOP}", "\N{HALFWIDTH IDEOGRAPHIC FULL STOP}")
 _LABEL = rb"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -21,17 +21,20 @@ _LABEL = rb"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 # whole name a literal (valid_star()).
 _WILDCARD = re.compile(rb"\*(?:\." + _LABEL + rb"){2,}")
 _ONE_LABEL = re.compile(rb"[A-Za-z0-9-]+|\*")
-_BRACKETED = re.compile(r"\[(?P<inner>[^\]]*)\](?::.*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class MatchResult:
-    """Whether the names match. name: the one that did; asked: what was looked for; seen: what the certificate holds."""
+    """Whether the names match. name: the one that did; asked: what was looked for; seen: what the certificate holds.
+
+    is_mismatch: a host name differs and nothing else, which is a milder word in the log from release 3.10.4 on.
+    """
 
     matched: bool
     name: str = ""
     asked: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
+    is_mismatch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,7 @@ def match_names(patterns: Iterable[str], nexthop: str, mx_host: str, der: bytes)
         return MatchResult(matched=True, name=wanted[-1], asked=wanted, seen=seen)
     # The common name counts only if there is no dNSName at all, however odd.
     found = next((name for name in names.dns_ids or names.common_names if _any_accepts(asked.hosts, name)), None)
-    return MatchResult(found is not None, clean_text(found or b""), wanted, seen)
-
-
-def nexthop_domain(nexthop: str) -> str:
-    """Return the next-hop without brackets and port."""
-    if bracketed := _BRACKETED.fullmatch(nexthop):
-        return bracketed["inner"]
-    return nexthop.rpartition(":")[0] if nexthop.count(":") == 1 else nexthop
+    return MatchResult(found is not None, clean_text(found or b""), wanted, seen, is_mismatch=found is None)
 
 
 def _asked(patterns: Iterable[str], nexthop: str, mx_host: str) -> _Asked:

@@ -25,6 +25,8 @@ __all__ = [
     "fold",
     "is_hostname",
     "lookup_keys",
+    "nexthop_domain",
+    "nexthop_port",
     "shown",
     "table_key",
     "to_ascii",
@@ -37,7 +39,7 @@ LABEL_LENGTH_MAX = 63
 PORT_MAX = 65535
 TEXT_LENGTH_MAX = 300  # a nexthop with brackets and port
 
-_PORT_NAMES = {"smtp": 25, "smtps": 465, "submissions": 465, "submission": 587}  # /etc/services
+_PORT_NAMES = {"smtp": 25, "smtps": 465, "submissions": 465, "urd": 465, "submission": 587}  # /etc/services
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.ASCII)
 _ALL_NUMERIC = re.compile(r"[0-9.]+", re.ASCII)
 _BRACKETED = re.compile(r"\[(?P<host>[^\[\]]*)\](?::(?P<port>[^:\[\]]*))?")
@@ -223,6 +225,23 @@ class MatchName:
 
     def __str__(self) -> str:
         return self.text
+
+
+def nexthop_domain(nexthop: str) -> str:
+    """Return a next-hop without brackets, "ipv6:" and port (host_port() in src/util)."""
+    if bracketed := _BRACKETED.fullmatch(nexthop):
+        inner = bracketed["host"]
+        return inner[len(_IPV6_TAG) :] if inner[: len(_IPV6_TAG)].lower() == _IPV6_TAG else inner
+    return nexthop.rpartition(":")[0] if nexthop.count(":") == 1 else nexthop
+
+
+def nexthop_port(nexthop: str) -> int:
+    """Return the port of a next-hop, 25 where it names none. Errors: ValueError for an unknown service."""
+    found = _BRACKETED.fullmatch(nexthop) or _WITH_PORT.fullmatch(nexthop)
+    port = found["port"] if found else None
+    if not port:
+        return SMTP_PORT
+    return _PORT_NAMES[port.lower()] if port.lower() in _PORT_NAMES else int(port)
 
 
 def fold(text: str) -> str:

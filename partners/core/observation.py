@@ -110,6 +110,7 @@ class TlsProfile:
     The default is the permissive one: TLS 1.0 and up, all ciphers at security level 0, no SNI.
     protocols, ciphers, exclude: in postconf(5) syntax, "" = permissive. strict: OpenSSL security level 1, without aNULL
     (what Postfix sets where the peer must match). anonymous: offer aNULL first, as Postfix does at may and encrypt.
+    wrapper: TLS from the first byte (smtp_tls_wrappermode), the greeting comes under it.
     """
 
     servername: str = ""
@@ -118,6 +119,7 @@ class TlsProfile:
     exclude: str = ""
     strict: bool = False
     anonymous: bool = False
+    wrapper: bool = False
 
 
 PERMISSIVE = TlsProfile()
@@ -157,7 +159,8 @@ class PeerFacts:
     ended: the last stage begun. Where the session did not reach DONE, `ended` is where it stopped and `stop` says how:
     "refused", "timeout", "closed", "reply" (a 4xx/5xx or odd reply), "tls" (handshake failed, text in tls_error).
     esmtp: the greeting let Postfix use EHLO; features: EHLO keywords as Postfix sees them (upper case).
-    ehlo_name: first word of the EHLO reply (loop detection).
+    ehlo_name, ehlo_tls_name: first word of the EHLO reply before and under TLS (loop detection).
+    overlong_at: the stage in which a line came that Postfix 3.10 does not take (LINE_OCTETS_MAX), "" for none.
     """
 
     address: str
@@ -180,6 +183,8 @@ class PeerFacts:
     tls_error: str = ""
     ehlo_tls_code: int = 0
     ehlo_tls_text: str = ""
+    ehlo_tls_name: str = ""
+    overlong_at: str = ""
     duration_ms: int = 0
 
 

@@ -31,6 +31,8 @@ class JudgedPolicy(Protocol):
     @property
     def servername(self) -> str | None: ...
     @property
+    def sts(self) -> tuple[tuple[str, str], ...]: ...
+    @property
     def invalid(self) -> str: ...
 
 
@@ -41,6 +43,14 @@ class Delivery(Enum):
     DEFER = "defer"
     BOUNCE = "bounce"
     UNKNOWN = "unknown"
+
+
+_STATUS = {
+    Delivery.DELIVER: "sent",
+    Delivery.DEFER: "deferred",
+    Delivery.BOUNCE: "bounced",
+    Delivery.UNKNOWN: "unknown",
+}
 
 
 class TlsStatus(Enum):
@@ -59,7 +69,7 @@ class HostOutcome:
 
     effective: the level that is enforced there (dane may fall to may or encrypt). dsn: "2.0.0" where mail flows.
     text: as smtp(8) would log it. reasons: stable codes (see reasons.py), all that apply, worst first.
-    plaintext: mail would flow without TLS at once (fresh message).
+    plaintext: mail would flow without TLS at once (fresh message). reached: a connection stood.
     """
 
     mx_host: str
@@ -75,6 +85,12 @@ class HostOutcome:
     plaintext: bool = False
     pin_seen: str = ""
     seen_at: datetime | None = None
+    reached: bool = False
+
+    @property
+    def where(self) -> str:
+        """The address as the log has it: "mx.example.com[192.0.2.1]:25"."""
+        return f"{self.mx_host}[{self.address}]:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +100,7 @@ class Verdict:
     hosts: one row per address in Postfix's order; `tried` is how many of them smtp(8) would use before it stops.
     delivery: of the message; `host` the outcome that decided it (None where no host was reached).
     key: the map key that applied, None for main.cf's default. level: the entry's level.
-    unknown: cause where delivery is UNKNOWN, else "".
+    unknown: cause where delivery is UNKNOWN, else "". mx: what stands after relay= in the log, None for relay=none.
     """
 
     nexthop: str
@@ -99,6 +115,12 @@ class Verdict:
     hosts: tuple[HostOutcome, ...]
     host: HostOutcome | None
     unknown: str = ""
+    mx: str | None = None
+
+    @property
+    def status(self) -> str:
+        """Postfix's word for what becomes of the message; "unknown" where facts are missing."""
+        return _STATUS[self.delivery]
 
     @property
     def all_deliver(self) -> bool:

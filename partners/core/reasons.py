@@ -15,6 +15,9 @@ class Reason(StrEnum):
     """A code that stays: rows, JSON and alerts hold it. Order: worst first."""
 
     POLICY_INVALID = "policy-invalid"
+    TLS_ENGINE_OFF = "tls-engine-unavailable"
+    TLS_SETTINGS_UNUSABLE = "tls-settings-unusable"
+    WRAPPERMODE_NEEDS_TLS = "wrappermode-needs-encrypt"
     NO_SUCH_DOMAIN = "no-such-domain"
     NULL_MX = "null-mx"
     NO_ADDRESS = "no-address"
@@ -42,6 +45,8 @@ class Reason(StrEnum):
     CERTIFICATE_HOST_MISMATCH = "certificate-host-mismatch"
     FINGERPRINT_MISMATCH = "fingerprint-mismatch"
     FINGERPRINT_UNUSABLE = "fingerprint-unusable"
+    STS_MX_NOT_LISTED = "sts-mx-not-listed"
+    STS_POLICY_FAILED = "sts-policy-failed"
     DNSSEC_INVALID = "dnssec-invalid"
     TLSA_INVALID = "tlsa-invalid"
     DANE_REQUIRED = "dane-required"
@@ -67,6 +72,21 @@ _DNS = "mx"
 REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.POLICY_INVALID: ReasonText(
         "Postfix cannot use this entry: all mail it applies to is deferred. Correct the entry.",
+        "Our settings for your mail are faulty. There is nothing for you to do.",
+        "",
+    ),
+    Reason.TLS_ENGINE_OFF: ReasonText(
+        "Our relay's TLS does not work (CA file, client certificate or digest): it sends in plaintext or not at all.",
+        "Our mail server's TLS does not work. There is nothing for you to do.",
+        "",
+    ),
+    Reason.TLS_SETTINGS_UNUSABLE: ReasonText(
+        "The protocols, ciphers or exclude that apply cannot be used: every handshake fails. Correct them.",
+        "Our settings for your mail are faulty. There is nothing for you to do.",
+        "",
+    ),
+    Reason.WRAPPERMODE_NEEDS_TLS: ReasonText(
+        "smtp_tls_wrappermode needs the level encrypt or more: Postfix skips every host of this nexthop.",
         "Our settings for your mail are faulty. There is nothing for you to do.",
         "",
     ),
@@ -182,6 +202,16 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.FINGERPRINT_UNUSABLE: ReasonText(
         "No fingerprint of this entry has the length of the relay's digest algorithm.",
         "Our settings for your mail are faulty. There is nothing for you to do.",
+        "",
+    ),
+    Reason.STS_MX_NOT_LISTED: ReasonText(
+        "The MX host fits no pattern of the MTA-STS policy in this entry: Postfix skips it.",
+        "Your MTA-STS policy does not list this MX host. Add it to the policy, or remove it from your MX records.",
+        _DNS,
+    ),
+    Reason.STS_POLICY_FAILED: ReasonText(
+        "This entry says that the partner's MTA-STS policy could not be used: no certificate is accepted.",
+        "Your MTA-STS policy could not be fetched or read. Check its web server and its contents.",
         "",
     ),
     Reason.DNSSEC_INVALID: ReasonText(

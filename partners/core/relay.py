@@ -45,6 +45,8 @@ class RelaySettings:
     None means "not set": the built-in default of that release applies (see the properties of the module verdict).
     ca_file_pem and ta_files hold the *contents*; paths alone decide nothing here.
     ta_files: path as written in tafile= or smtp_tls_trust_anchor_file -> contents, or None where unreadable.
+    tls_engine_failure: why smtp(8) goes on without TLS, where whoever read the files saw that: a CAfile or a client
+    certificate that cannot be loaded. inet_interfaces, proxy_interfaces: names and addresses, as written.
     """
 
     postfix: PostfixRelease = DEBIAN_12[0]
@@ -79,6 +81,17 @@ class RelaySettings:
     smtp_cname_overrides_servername: bool = False
     smtp_skip_5xx_greeting: bool = True
     smtp_tls_wrappermode: bool = False
+    smtp_never_send_ehlo: bool = False
+    smtp_always_send_ehlo: bool = True
+    smtp_discard_ehlo_keywords: tuple[str, ...] = ()
+    smtp_balance_inet_protocols: bool = True
+    smtp_defer_if_no_mx_address_found: bool = False
+    smtp_tls_force_insecure_host_tlsa_lookup: bool = False
+    disable_dns_lookups: bool = False
+    soft_bounce: bool = False
+    inet_interfaces: tuple[str, ...] = ()
+    proxy_interfaces: tuple[str, ...] = ()
+    tls_engine_failure: str = ""
     inet_protocols: frozenset[str] = frozenset({"ipv4", "ipv6"})
     tls_dane_digests: tuple[str, ...] = ("sha512", "sha256")
     tls_ssl_options: str = ""

@@ -46,6 +46,7 @@ class Policy:
     ciphers: str | None = None
     exclude: str | None = None
     servername: str | None = None
+    sts: tuple[tuple[str, str], ...] = ()
     invalid: str = ""
 
 

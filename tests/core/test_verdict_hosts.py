@@ -11,7 +11,7 @@ from partners.core.observation import (
     Stage,
 )
 from partners.core.relay import DEBIAN_12, DEBIAN_13
-from partners.core.verdict import Delivery, TlsStatus, profiles_needed
+from partners.core.verdict import Delivery, profiles_needed
 from tests.core.judged import (
     ALONE,
     ENCRYPT,
@@ -131,9 +131,12 @@ class TestAge:
         """Age does not lower encrypt."""
         assert verdict(ENCRYPT, self.BROKEN, age=100_000).dsn == "4.7.5"
 
-    def test_second_host_first(self) -> None:
-        """A host that takes TLS wins over plaintext to the first one."""
-        assert verdict(MAY, self.BROKEN, GOOD2, facts=TWO, age=300).tls_status is TlsStatus.TRUSTED
+    @pytest.mark.parametrize(("age", "mx", "plaintext"), [(0, MX2, False), (300, MX, True)])
+    def test_the_same_address_goes_before_a_second_host(self, age: int, mx: str, plaintext: bool) -> None:
+        """A fresh message goes on to a host that takes TLS, an aged one in plaintext to the first."""
+        found = verdict(MAY, self.BROKEN, GOOD2, facts=TWO, age=age)
+
+        assert (found.host and found.host.address, found.plaintext) == (mx, plaintext)
 
 
 class TestProfiles:
