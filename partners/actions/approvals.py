@@ -8,8 +8,11 @@ from django.utils.translation import gettext as _
 from partners.actions import audit
 from partners.actions.access import demand_approver, demand_editor, single_operator_mode
 from partners.actions.changes import draft_and_row, write_change
+from partners.actions.drafts import Snapshot
 from partners.actions.relay_groups import settings_of
 from partners.core.errors import ActionRefused, GuardRefused, RefusedInput, SamePersonRefused, StaleRefused
+from partners.core.grammar import digest_of
+from partners.core.levels import SecurityLevel
 from partners.models import Change, Invitation, Membership, Pin, RelayGroup, User
 
 __all__ = ["approve_pin", "refuse_pin", "retire_pin"]
@@ -29,7 +32,7 @@ def approve_pin(pin: Pin, *, by: User, now: datetime, word: str) -> Change:
     channel, before = draft_and_row(pin.channel_id)
     if before["removed"]:
         raise StaleRefused(_("pin %s") % pin.pk, _("its channel is removed"))
-    after = {**before, "pins": sorted({*before["pins"], pin.pk})}
+    after = {**before, "pins": sorted({*before["pins"], pin.pk}), "match": _without(before, pin)}
     with transaction.atomic():
         _decide(pin, Pin.State.STAGED, by=by, now=now, word=word, alone=alone)
         change = write_change(channel, before, after, author=pin.proposed_by, now=now)
@@ -70,6 +73,14 @@ def retire_pin(pin: Pin, *, by: User, now: datetime) -> Change:
         change = write_change(channel, before, {**before, "pins": rest}, author=by, now=now)
         audit.record("pin.retiring", f"pin {pin.pk}", by=by, now=now, detail={"change": change.pk})
     return change
+
+
+def _without(shot: Snapshot, pin: Pin) -> str:
+    """Return match= of *shot* without the digests that *pin* stands for from now on; a digest is never there twice."""
+    if shot["level"] != SecurityLevel.FINGERPRINT.value:
+        return str(shot["match"])
+    own = {digest_of(text) for text in pin.digests.values()}
+    return "\n".join(line for line in shot["match"].splitlines() if digest_of(line) not in own)
 
 
 def _demand_second_person(pin: Pin, *, by: User) -> bool:

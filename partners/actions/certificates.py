@@ -24,7 +24,7 @@ from partners.core.certificates import (
 from partners.core.errors import CertificateRefused, NotAllowed, StaleRefused
 from partners.models import Certificate, Change, Channel, Pin, PrivateAuthority, User
 
-__all__ = ["Preview", "add_authority", "preview", "remove_authority", "submit", "withdraw"]
+__all__ = ["Preview", "add_authority", "kept_certificate", "preview", "remove_authority", "submit", "withdraw"]
 
 FINGERPRINT_TEXT_MAX = 300  # SHA-512 with blanks and a prefix; longer texts are certificates or nothing
 PROPOSED_MAX = 20  # per channel; whoever cannot be answered so fast has to wait
@@ -84,7 +84,7 @@ def submit(channel: Channel, content: bytes | str, *, by: User, now: datetime, o
             channel=channel,
             of_key=of_key,
             digests=digests,
-            certificate=_kept(seen.leaf, now=now) if seen.leaf else None,
+            certificate=kept_certificate(seen.leaf, now=now) if seen.leaf else None,
             proposed_by=by,
             proposed_at=now,
         )
@@ -115,6 +115,7 @@ def add_authority(channel: Channel, content: bytes | str, *, by: User, now: date
         raise StaleRefused(_("channel %s") % channel.pk, _("it trusts these certificates already"))
     with transaction.atomic():
         for sha256, one in added.items():
+            _kept(one, now=now)
             PrivateAuthority.objects.get_or_create(
                 channel=fresh,
                 sha256=sha256,
@@ -177,7 +178,7 @@ def _demand_new(channel: Channel, digests: dict[str, str]) -> None:
         raise StaleRefused(_("upload"), _("%s pins wait for a decision") % PROPOSED_MAX, _("withdraw some of them"))
 
 
-def _kept(leaf: CertificateFacts, *, now: datetime) -> Certificate:
+def kept_certificate(leaf: CertificateFacts, *, now: datetime) -> Certificate:
     """Return the row of *leaf*, which is kept once however many announce it."""
     certificate, _made = Certificate.objects.get_or_create(
         sha256=hashlib.sha256(leaf.der).hexdigest(),

@@ -11,6 +11,7 @@ from partners.actions import audit
 from partners.actions.access import demand_editor, may_edit
 from partners.actions.changes import claim_keys, draft_and_row, withdraw_change, write_change
 from partners.actions.drafts import TEXTS, Snapshot, project
+from partners.actions.first_pins import demand_pin, lines_of, propose_given, propose_seen, read_given
 from partners.actions.maps import demand_entries, keys_of
 from partners.core.errors import ActionRefused, EntryRefused, RefusedInput, StaleRefused
 from partners.core.levels import Protection, SecurityLevel
@@ -46,17 +47,24 @@ def add_partner(
     by: User,
     now: datetime,
     partner: Partner | None = None,
+    pins: Sequence[bytes | str] = (),
+    seen: Sequence[str] = (),
     **fields: str,
 ) -> Change:
     """Add partner, channel and keys with their first Change, or nothing at all.
 
     An internationalised name brings both of its keys. partner: an existing one gets a further channel, *name* is its
     own. fields: match, protocols, ciphers, exclude, servername, comment, as edit_channel takes them.
+    pins: fingerprints or certificates that people gave, for level fingerprint; they join match=, and each is proposed
+    as a pin. seen: of what match= holds, the keys that only our probe saw (Proposal.seen); each is proposed as such.
     Raises EntryRefused for what a relay group's Postfix would refuse or another channel has, RefusedInput for the rest.
     """
     demand_editor(by)
     name = " ".join(name.split())
     given = {"nexthops": nexthops, "level": level, "agreed": agreed, "basis": basis, "review_on": review_on, **fields}
+    announced = read_given(pins)
+    if announced and _kept("level", level) == SecurityLevel.FINGERPRINT.value:
+        given["match"] = "\n".join(dict.fromkeys([*str(given.get("match", "")).splitlines(), *lines_of(announced)]))
     shot = check_partner(name, given, by=by)
     channel = Channel(partner=partner or Partner(name=name, owner=by))
     project(channel, shot)
@@ -68,6 +76,8 @@ def add_partner(
         change = Change.objects.create(channel=channel, author=by, made_at=now, before=None, after=shot)
         detail = {"channel": channel.pk, "change": change.pk, "nexthops": shot["nexthops"], "level": shot["level"]}
         audit.record("channel.added", f"partner {channel.partner.pk}", by=by, now=now, detail=detail)
+        propose_given(channel, announced, by=by, now=now)
+        propose_seen(channel, seen, shot["match"], by=by, now=now)
     return change
 
 
@@ -80,6 +90,7 @@ def check_partner(name: str, given: Mapping[str, Any], *, by: User | None = None
         raise RefusedInput(_("partner"), _("its name is missing, too long or not printable"), _("name the company"))
     shot = _with_fields(_blank(), given)
     _demand_free(shot["nexthops"], by=by)
+    demand_pin(shot)
     demand_entries(shot, Channel())
     return shot
 
@@ -94,8 +105,10 @@ def draft_with(fields: Mapping[str, Any], channel: Channel | None = None, *, by:
     return shot
 
 
-def edit_channel(channel: Channel, fields: Mapping[str, Any], *, version: int, by: User, now: datetime) -> Change:
-    """Return the Change that sets *fields* (names in EDITABLE) of *channel*.
+def edit_channel(
+    channel: Channel, fields: Mapping[str, Any], *, version: int, by: User, now: datetime, seen: Sequence[str] = ()
+) -> Change:
+    """Return the Change that sets *fields* (names in EDITABLE) of *channel*; seen: as add_partner takes it.
 
     version: of the row that the person looked at; StaleRefused if somebody saved since. At a change of level, texts
     that the new level does not take have to be emptied by the caller: nothing is dropped silently.
@@ -107,7 +120,10 @@ def edit_channel(channel: Channel, fields: Mapping[str, Any], *, version: int, b
             _("channel %s") % fresh.pk, _("somebody saved it in between"), _("look at the new state and try again")
         )
     after = _with_fields(before, fields)
-    return _save(fresh, before, after, act="channel.edited", by=by, now=now)
+    with transaction.atomic():
+        change = _save(fresh, before, after, act="channel.edited", by=by, now=now)
+        propose_seen(fresh, seen, after["match"], by=by, now=now)
+    return change
 
 
 def remove_channel(channel: Channel, *, version: int, by: User, now: datetime) -> Change:
@@ -186,6 +202,7 @@ def _save(channel: Channel, before: Snapshot, after: Snapshot, *, act: str, by: 
     if after == before:
         raise ActionRefused(_("channel %s") % channel.pk, _("nothing would change"))
     _demand_free(after["nexthops"], channel, by=by)
+    demand_pin(after)
     demand_entries(after, channel)
     with transaction.atomic():
         change = write_change(channel, before, after, author=by, now=now)

@@ -41,7 +41,8 @@ class Proposal:
     """One level with the fields that go with it. possible: every address on every relay group would take the mail.
 
     lines: as they would stand in the map, each once; refusal: why there is none. recommended: of all that are
-    possible the one that asks the most of the peer and the least of people.
+    possible the one that asks the most of the peer and the least of people. seen: what match= rests on, where that is a
+    sighting alone: SHA-256 fingerprints of keys, which add_partner and edit_channel take to mark the pins.
     """
 
     level: str
@@ -52,6 +53,7 @@ class Proposal:
     possible: bool
     refusal: str = ""
     recommended: bool = False
+    seen: tuple[str, ...] = ()
 
     @property
     def unknown(self) -> bool:
@@ -88,7 +90,8 @@ def proposals_from(facts: Mapping[str, Stored], channel: Channel | None, *, now:
             continue
         one = _proposal(channel, level, agreed, needed or "", facts, now=now)
         best = one.possible and not any(before.possible for before in found)
-        found.append(replace(one, recommended=True) if best else one)
+        seen = _keys_seen(facts) if level is SecurityLevel.FINGERPRINT else ()
+        found.append(replace(one, recommended=best, seen=seen))
     return tuple(found)
 
 
@@ -160,12 +163,7 @@ def _key_digests(facts: Mapping[str, Stored]) -> str:
 
     All of one look: whoever shows another key later is deferred.
     """
-    leaves = {
-        peer.tls.chain[0]
-        for stored in facts.values()
-        for peer in stored.peers
-        if isinstance(peer, PeerFacts) and peer.tls and peer.tls.chain
-    }
+    leaves = _leaves(facts)
     groups = list(RelayGroup.objects.all()) or [RelayGroup()]
     try:
         algorithms = sorted({settings_of(group).fingerprint_digest for group in groups})
@@ -173,3 +171,14 @@ def _key_digests(facts: Mapping[str, Stored]) -> str:
     except RefusedInput:
         return ""
     return "\n".join(sorted(found)) if len(found) <= _KEYS_MAX * len(algorithms) else ""
+
+
+def _keys_seen(facts: Mapping[str, Stored]) -> tuple[str, ...]:
+    """Return the SHA-256 fingerprints of the keys that were seen."""
+    return tuple(sorted({pkey_fingerprint(leaf, "sha256") for leaf in _leaves(facts)}))
+
+
+def _leaves(facts: Mapping[str, Stored]) -> set[bytes]:
+    """Return the certificates that the peers showed as their own."""
+    peers = (peer for stored in facts.values() for peer in stored.peers)
+    return {peer.tls.chain[0] for peer in peers if isinstance(peer, PeerFacts) and peer.tls and peer.tls.chain}
