@@ -115,7 +115,7 @@ def add_authority(channel: Channel, content: bytes | str, *, by: User, now: date
         raise StaleRefused(_("channel %s") % channel.pk, _("it trusts these certificates already"))
     with transaction.atomic():
         for sha256, one in added.items():
-            _kept(one, now=now)
+            kept_certificate(one, now=now)
             PrivateAuthority.objects.get_or_create(
                 channel=fresh,
                 sha256=sha256,
