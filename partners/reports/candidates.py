@@ -204,7 +204,7 @@ def _blocked(rows: Sequence[FindingRow], counted: Sequence[Approval]) -> tuple[s
 def _why(candidate: Candidate, counted: Sequence[Approval]) -> str:
     """Say with what it was compared, and who agreed."""
     base = (
-        _("Compared with release %s, which the relays fetch when it is cut.") % candidate.base.number
+        _("Compared with release %s, which was published when it was cut.") % candidate.base.number
         if candidate.base
         else _("It is the first release: the relays have no map of ours yet.")
     )

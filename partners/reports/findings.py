@@ -139,10 +139,14 @@ def _outcome(case: _Case) -> FindingRow:
     else:
         delivery, status = str(after["delivery"]), str(after["tls_status"])
         was = outcome_word(str(before["delivery"]), str(before["tls_status"])) if before else _("no entry")
-        text = _("Postfix would: %(becomes)s; now: %(was)s.") % {"becomes": outcome_word(delivery, status), "was": was}
+        becomes = outcome_word(delivery, status)
+        if before and was == becomes:  # the level alone differs, or some hosts
+            was, becomes = f"{was} ({before['level']})", f"{becomes} ({after['level']})"
+        text = _("Postfix would: %(becomes)s; now: %(was)s.") % {"becomes": becomes, "was": was}
         text = f"{text} {_sentences(str(after['text']))}".strip()
         state = _state(delivery, status, blocks=blocks)
-    points = _host_points(after.get("hosts", ())) if after and (delivery != "deliver" or blocks) else []
+    told = after is not None and (delivery != "deliver" or blocks)
+    points = _host_points(after.get("hosts", ()), str(after["text"])) if after and told else []
     return FindingRow(
         state=state,
         title=_title(case.owner.partner, delivery, blocks=blocks),
@@ -182,15 +186,15 @@ def _sentences(codes: str) -> str:
     return codes if told == parts and len(parts) > 1 else " ".join(told)
 
 
-def _host_points(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a sentence per host that would not take mail, the first few of many."""
+def _host_points(hosts: Sequence[Mapping[str, Any]], told: str) -> list[str]:
+    """Return a sentence per host that would not take mail, the first few of many; *told* is not said again."""
     rows = [
-        _("%(mx_host)s (%(address)s): %(outcome)s. %(cause)s")
+        _("%(mx_host)s (%(address)s): %(outcome)s %(cause)s")
         % {
             "mx_host": host.get("mx_host", ""),
             "address": host.get("address", ""),
             "outcome": outcome_word(str(host.get("delivery", "")), str(host.get("tls_status", ""))),
-            "cause": _sentences(str(host.get("text", ""))),
+            "cause": "" if host.get("text", "") == told else f"- {_sentences(str(host.get('text', '')))}",
         }
         for host in hosts
         if host.get("delivery") != "deliver"

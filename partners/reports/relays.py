@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from partners.core.lifetime import TIME_UNITS
 from partners.core.relay import RelaySettings
 from partners.models import Artefact, Head, Relay, RelayGroup, RelayToken, Release
 
@@ -100,7 +101,7 @@ def relays_rail(published: Release | None, *, now: datetime) -> Rail:
     if published is None:
         return Rail(_("nothing is published yet"), tuple(rows))
     current = sum(row.release == str(published.number) for row in rows)
-    sub = _("%(count)s of %(total)s on %(release)s") % {
+    sub = _("%(count)s of %(total)s on release %(release)s") % {
         "count": current,
         "total": len(rows),
         "release": published.number,
@@ -159,6 +160,8 @@ def _written(name: str, value: Any, settings: RelaySettings) -> str:
         return settings.fingerprint_digest
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if name in TIME_UNITS:
+        return f"{value}s"
     if isinstance(value, frozenset | tuple):
         return ", ".join(sorted(str(one) for one in value) if isinstance(value, frozenset) else map(str, value))
     return "" if value is None else str(getattr(value, "value", value))

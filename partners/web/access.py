@@ -53,6 +53,8 @@ ACCESS: dict[str, frozenset[str]] = {
     "audit-list": HOUSE,
     "audit-verify": HOUSE,
     "audit-csv": HOUSE,
+    "certificate-list": HOUSE,
+    "certificate-csv": HOUSE,
     "compliance": HOUSE,
     "compliance-csv": HOUSE,
     "partner-invite": TEAM,

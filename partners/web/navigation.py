@@ -60,6 +60,7 @@ TEAM = (
     Row("release-list", _("Releases"), "stack", key="r"),
     Row("relay-list", _("Relays"), "server"),
     Row("compliance", _("Compliance"), "chart", _LOOK_BACK, "c"),
+    Row("certificate-list", _("Certificates"), "cert", _LOOK_BACK),
     Row("audit-list", _("Audit log"), "book", _LOOK_BACK),
     Row("export-home", _("Export"), "download", _SET_UP),
     Row("settings-home", _("Settings"), "settings", _SET_UP),
@@ -71,6 +72,7 @@ PARTNER = (
 MANAGEMENT = (
     Row("compliance", _("Compliance"), "chart"),
     Row("partner-list", _("Partners"), "users"),
+    Row("certificate-list", _("Certificates"), "cert"),
     Row("audit-list", _("Audit log"), "book"),
 )
 

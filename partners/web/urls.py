@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from partners.web.views import (
     approvals,
     audit,
+    certificates,
     compliance,
     export,
     home,
@@ -49,6 +50,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/", audit.show, name="audit-list"),
     path("audit/verify/", audit.verify, name="audit-verify"),
     path("audit/table.csv", audit.table, name="audit-csv"),
+    path("certificates/", certificates.show, name="certificate-list"),
+    path("certificates/table.csv", certificates.table, name="certificate-csv"),
     path("compliance/", compliance.show, name="compliance"),
     path("compliance/table.csv", compliance.table, name="compliance-csv"),
     path("invitations/", invitations.accept, name="invitation-accept"),

@@ -1,0 +1,133 @@
+"""All certificates seen or announced, and when they end."""
+
+import csv
+from collections.abc import Iterator
+from datetime import UTC, date
+
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from partners.reports.calendar import expiry_calendar
+from partners.reports.certificates import CertificateFilter, CertificateRow, certificate_page, certificate_rows
+from partners.web.access import door, whole
+from partners.web.views.compliance import plain_cell
+
+_COLUMNS = (
+    "subject",
+    "issuer",
+    "kind",
+    "names",
+    "key",
+    "not_before_utc",
+    "not_after_utc",
+    "state",
+    "used_at",
+    "further_channels",
+    "sha256",
+)
+
+
+@require_safe
+@door("certificate-list")
+def show(request: HttpRequest) -> HttpResponse:
+    """Show the certificates asked for, what ends first on top, and the calendar of what ends when."""
+    now, wanted = timezone.now(), CertificateFilter.of(request.GET)
+    page = certificate_page(wanted, page=whole(request.GET.get("page", ""), 1), now=now)
+    words = {
+        "used": _("In use"),
+        "out": _("Ran out"),
+        "14": _("Within 14 days"),
+        "30": _("30 days"),
+        "90": _("90 days"),
+        "announced": _("Announced"),
+        "all": _("All ever seen"),
+    }
+    context = {
+        "page": page,
+        "wanted": wanted,
+        "months": expiry_calendar(_week_url, now=now),
+        "views": [
+            {"label": word, "count": page.counts[name], "url": _url(request, view=name), "current": name == wanted.view}
+            for name, word in words.items()
+        ],
+        "sorts": {name: _sort(request, wanted, name) for name in ("end", "subject", "issuer")},
+        "csv_query": _url(request).lstrip("?"),
+        "previous_url": _url(request, page=str(page.number - 1)) if page.has_previous else "",
+        "next_url": _url(request, page=str(page.number + 1)) if page.has_next else "",
+        "without_week": _url(request, week=""),
+    }
+    return render(request, "partners/certificate_list.html", context)
+
+
+@require_safe
+@door("certificate-csv")
+def table(request: HttpRequest) -> HttpResponseBase:
+    """Hand out the certificates asked for as CSV whose cells no sheet takes for a formula."""
+    answer = StreamingHttpResponse(_lines(CertificateFilter.of(request.GET)), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="certificates.csv"'
+    return answer
+
+
+class _Echo:
+    """A file that gives back what is written to it."""
+
+    @staticmethod
+    def write(text: str) -> str:
+        """Return *text*."""
+        return text
+
+
+def _lines(wanted: CertificateFilter) -> Iterator[str]:
+    """Yield the file line by line."""
+    writer = csv.writer(_Echo())
+    yield str(writer.writerow(_COLUMNS))
+    for row in certificate_rows(wanted, now=timezone.now()):
+        yield str(writer.writerow([plain_cell(cell) for cell in _cells(row)]))
+
+
+def _cells(row: CertificateRow) -> tuple[str, ...]:
+    """Return *row* as texts; times are UTC."""
+    places = "; ".join(
+        " ".join(part for part in (place.partner, place.mx_host, place.address, place.note) if part)
+        for place in row.places
+    )
+    begin = row.not_before.astimezone(UTC).isoformat() if row.not_before else ""
+    end = row.not_after.astimezone(UTC).isoformat() if row.not_after else ""
+    return (
+        row.subject,
+        row.issuer,
+        row.kind,
+        row.names,
+        row.key_type,
+        begin,
+        end,
+        row.state_word,
+        places,
+        str(row.more or ""),
+        row.sha256,
+    )
+
+
+def _url(request: HttpRequest, **changes: str) -> str:
+    """Return the address of this list with *changes*; a change of view or order begins at the first page."""
+    kept = QueryDict(mutable=True)
+    for name in ("view", "q", "week", "sort", "page"):
+        text = changes.get(name, "" if name == "page" else str(request.GET.get(name, "")))
+        if text:
+            kept[name] = text
+    return "?" + kept.urlencode()
+
+
+def _week_url(monday: date) -> str:
+    """Return the address of what ends in a week."""
+    return f"?week={monday.isoformat()}"
+
+
+def _sort(request: HttpRequest, wanted: CertificateFilter, name: str) -> dict[str, str]:
+    """Return the link of a head cell, and how the list is sorted by it now."""
+    order = {name: "ascending", f"-{name}": "descending"}.get(wanted.sort, "")
+    return {"url": _url(request, sort=f"-{name}" if wanted.sort == name else name), "sorted": order}
