@@ -4,9 +4,10 @@ A pin is proposed, then staged by a second person, then active in a release; it 
 every address of every MX. The digests in match= are the oldest: they stood there before any pin was announced.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -16,16 +17,18 @@ from partners.actions.access import demand_editor
 from partners.actions.changes import draft_and_row, write_change
 from partners.actions.stored import Stored, facts_of
 from partners.core.certificates import DIGESTS, cert_fingerprint, pkey_fingerprint
+from partners.core.effective import nexthop_port
 from partners.core.errors import ActionRefused, CertificateRefused, GuardRefused, StaleRefused
 from partners.core.grammar import digest_of
 from partners.core.levels import SecurityLevel
-from partners.core.observation import PeerFacts
+from partners.core.observation import NexthopFacts, PeerFacts
 from partners.core.pins import Sight, is_rolling, may_retire
 from partners.models import Change, Channel, Pin, User
 
 __all__ = ["Leaving", "accepted_pins", "note_sights", "retire_digest", "rolls_over", "set_backup", "to_retire"]
 
 _ACCEPTED = (Pin.State.STAGED, Pin.State.ACTIVE)
+_Place = tuple[IPv4Address | IPv6Address, int]
 _ALGORITHMS = {size: name for name, size in DIGESTS.items()}
 
 
@@ -125,22 +128,33 @@ def set_backup(pin: Pin, *, backup: bool, by: User, now: datetime) -> None:
     pin.refresh_from_db()
 
 
-def _leaves(facts: Iterable[Stored]) -> Mapping[tuple[str, int], list[bytes]]:
-    """Return what each address shows: its leaves by all TLS profiles, none where one could not be measured."""
-    leaves: dict[tuple[str, int], list[bytes]] = {}
+def _leaves(facts: Iterable[Stored]) -> Mapping[_Place, list[bytes]]:
+    """Return what each address shows: its leaves by all TLS profiles; none where a session failed or is still to come.
+
+    A session that takes a peer without a certificate says nothing about pins.
+    """
+    leaves: dict[_Place, list[bytes]] = {}
     unknown = set()
-    for peer in (peer for stored in facts for peer in stored.peers):
-        found = leaves.setdefault((peer.address, peer.port), [])
-        if isinstance(peer, PeerFacts) and peer.tls and peer.tls.chain:
-            found.append(peer.tls.chain[0])
-        else:
-            unknown.add((peer.address, peer.port))
+    for stored in facts:
+        for place in _named(stored.dns) if stored.dns else ():
+            leaves.setdefault(place, [])
+        for peer in stored.peers:
+            place = ip_address(peer.address), peer.port
+            found = leaves.setdefault(place, [])
+            if isinstance(peer, PeerFacts) and peer.tls and peer.tls.chain:
+                found.append(peer.tls.chain[0])
+            elif not peer.profile.anonymous:
+                unknown.add(place)
     return {place: [] if place in unknown else found for place, found in leaves.items()}
 
 
-def _sight(
-    leaves: Mapping[tuple[str, int], list[bytes]], digests: Iterable[str], *, of_key: bool | None = None
-) -> Sight:
+def _named(facts: NexthopFacts) -> Iterator[_Place]:
+    """Yield the addresses that the DNS names, whether anybody spoke to them yet or not."""
+    port = nexthop_port(facts.nexthop)
+    yield from ((ip_address(address), port) for host in facts.hosts for address in host.addresses)
+
+
+def _sight(leaves: Mapping[_Place, list[bytes]], digests: Iterable[str], *, of_key: bool | None = None) -> Sight:
     """Return on how many addresses every leaf has one of *digests*; of_key: None where nobody said what it is of."""
     wanted = {found for text in digests if (found := digest_of(text))}
     shown = [bool(found) and all(_has(leaf, wanted, of_key=of_key) for leaf in found) for found in leaves.values()]
