@@ -75,8 +75,8 @@ class Anchors:
 
     @classmethod
     def from_ca_file(cls, pem: bytes) -> "Anchors":
-        """Read the certificates of a CAfile; what does not parse is left out, as OpenSSL does at load time."""
-        return cls(tuple(der for label, der in _blocks(pem) if label in _CERTIFICATE_LABELS and der))
+        """Read the certificates of a CAfile that OpenSSL can load (see engine.py)."""
+        return _of_ca_file(pem)
 
     @classmethod
     def from_ta_files(cls, contents: Iterable[bytes | None]) -> "Anchors | None":
@@ -96,6 +96,20 @@ class Anchors:
 
 
 NO_ANCHORS = Anchors()
+
+
+@lru_cache(maxsize=64)
+def _of_ca_file(pem: bytes) -> Anchors:
+    labels = _CERTIFICATE_LABELS | {b"TRUSTED CERTIFICATE"}
+    return Anchors(tuple(_first_element(der) for label, der in _blocks(pem) if label in labels and der))
+
+
+def _first_element(der: bytes) -> bytes:
+    """Return the certificate alone: the trust settings of a TRUSTED CERTIFICATE come after it."""
+    try:
+        return asn1.read_element(der)[0].raw
+    except asn1.DerError:
+        return der
 
 
 @dataclass(frozen=True, slots=True)

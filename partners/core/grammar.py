@@ -16,7 +16,7 @@ from partners.core.certificates import DIGESTS
 from partners.core.levels import SecurityLevel
 from partners.core.names import is_hostname, shown
 from partners.core.relay import PostfixRelease, RelaySettings
-from partners.core.sts import FAILURES, POLICY_TYPES
+from partners.core.sts import FAILURES, POLICY_TYPES, TTL_MAX
 
 __all__ = [
     "ATTRIBUTES",
@@ -275,7 +275,7 @@ def _refuse_sts_value(name: str, value: str) -> None:
     known = {"policy_type": POLICY_TYPES, "policy_failure": FAILURES}
     if name in known and value.lower() not in known[name]:
         raise _Refused(f'attribute "{name}" has an unexpected value: "{shown(value)}"')
-    if name == "policy_ttl" and not (value.isascii() and value.isdigit()):
+    if name == "policy_ttl" and not (value.isascii() and value.isdigit() and int(value) <= TTL_MAX):
         raise _Refused(f'attribute "policy_ttl" has a malformed value: "{shown(value)}"')
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, get_args, get_origin, get_type_hints
 
 from OpenSSL import crypto
 
+from partners.core.engine import is_loadable_ca_file
 from partners.core.errors import SettingsRefused
 from partners.core.expansion import expand
 from partners.core.grammar import parse_value
@@ -51,6 +52,7 @@ _TIME = re.compile(r"(\d+)([smhdw]?)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _HASHED = re.compile(r"([0-9a-f]{8})\.(\d+)", re.ASCII)
 _FAMILIES = frozenset({"ipv4", "ipv6"})
+_CERTIFICATES = ("smtp_tls_chain_files", "smtp_tls_cert_file", "smtp_tls_eccert_file", "smtp_tls_dcert_file")
 _OPENSSL_DEFAULTS = ("/usr/lib/ssl/cert.pem", "/usr/lib/ssl/certs")  # Debian's OPENSSLDIR
 _NOT_PARAMETERS = {"postfix", "openssl", "ca_pem", "ta_files", "chroot", "extra"}
 
@@ -123,7 +125,9 @@ def relay_settings(
     changes["compatibility_level"] = main_cf.value("compatibility_level")
     settings = RelaySettings(**changes)
     queue = main_cf.value("queue_directory")
-    settings = settings.with_(ca_pem=_ca_pem(main_cf, settings, queue, files))
+    settings = settings.with_(
+        ca_pem=_ca_pem(main_cf, settings, queue, files), tls_engine_failure=_engine_failure(main_cf, queue, files)
+    )
     parsed = [parse_value(policy, main_cf.release) for policy in policies]
     paths = dict.fromkeys((*settings.smtp_tls_trust_anchor_file, *(path for one in parsed for path in one.tafile)))
     if len(paths) > TA_FILES_MAX:
@@ -161,6 +165,18 @@ def _ca_pem(main_cf: MainCf, settings: RelaySettings, queue: str, files: Files) 
         found.append(files.read(_OPENSSL_DEFAULTS[0]) or b"")
         found += _hashed(_ta_path(_OPENSSL_DEFAULTS[1], queue, chroot=settings.chroot), files)
     return b"\n".join(part for part in found if part)
+
+
+def _engine_failure(main_cf: MainCf, queue: str, files: Files) -> str:
+    """Return why smtp(8) will run without TLS: a CAfile or a client certificate that it cannot load."""
+    ca_file = main_cf.value("smtp_tls_CAfile")
+    if ca_file and not is_loadable_ca_file(files.read(posixpath.join(queue, ca_file)) or b""):
+        return f"smtp_tls_CAfile {shown(ca_file)} cannot be loaded"
+    for name in _CERTIFICATES:
+        for path in _LIST.split(main_cf.value(name)):
+            if path and path != "none" and files.read(posixpath.join(queue, path)) is None:
+                return f"{name} {shown(path)} cannot be read"
+    return ""
 
 
 def _hashed(path: str, files: Files) -> list[bytes]:

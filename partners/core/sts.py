@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from partners.core.outcome import JudgedPolicy
 from partners.core.relay import PostfixRelease, RelaySettings
 
-__all__ = ["FAILURES", "POLICY_TYPES", "StsPolicy", "sts_policy"]
+__all__ = ["FAILURES", "POLICY_TYPES", "TTL_MAX", "StsPolicy", "sts_policy"]
 
 POLICY_TYPES = ("sts", "no-policy-found")
-FAILURES = ("sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid")
+FAILURES = ("sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid", "validation-failure")
+TTL_MAX = 2**31 - 1
 
 _ENFORCED_SINCE = PostfixRelease(3, 10, 5)
 

@@ -51,13 +51,17 @@ class Seen:
     starttls_text: str = ""
     ehlo_tls_code: int = 0
     ehlo_tls_text: str = ""
+    ehlo_tls_name: str = ""
+    overlong_at: str = ""
 
 
 class Dialogue:
     """One session from the greeting on."""
 
-    def __init__(self, ehlo_name: str, limits: Limits) -> None:
+    def __init__(self, ehlo_name: str, limits: Limits, *, wrapper: bool = False) -> None:
+        """Begin; *wrapper*: all of it is under TLS already, so that there is no STARTTLS."""
         self.seen = Seen()
+        self._wrapper = wrapper
         self.stage = Stage.GREETING
         self.want = Want.READ
         self.stop = ""
@@ -76,6 +80,8 @@ class Dialogue:
         """Take *octets* from the peer and move as far as they lead. Errors: TooMuch."""
         self._parser.feed(octets)
         while self.want is Want.READ and (reply := self._parser.next_reply()):
+            if self._parser.was_overlong and not self.seen.overlong_at:
+                self.seen.overlong_at = self.stage.value
             self._state(reply)
 
     def output(self) -> bytes:
@@ -117,13 +123,14 @@ class Dialogue:
         if reply.is_positive:
             self.seen.features = _keywords(reply)
             self.seen.starttls_offered = "STARTTLS" in self.seen.features
-            if self.seen.starttls_offered:
+            if self.seen.starttls_offered and not self._wrapper:
                 self._say("STARTTLS", Stage.STARTTLS, self._starttls_answered)
             else:
                 self._end()
         elif reply.code == CLOSING:
             self._end(stop="reply")
         else:
+            self.seen.esmtp = False  # SMTP_FEATURE_ESMTP goes
             self._say(f"HELO {self._ehlo_name}", Stage.EHLO, self._helo_answered)
 
     def _helo_answered(self, reply: Reply) -> None:
@@ -140,6 +147,7 @@ class Dialogue:
 
     def _ehlo_tls_answered(self, reply: Reply) -> None:
         self.seen.ehlo_tls_code, self.seen.ehlo_tls_text = reply.code, reply.text
+        self.seen.ehlo_tls_name = _first_word(reply.lines[0]) if reply.is_positive and reply.lines else ""
         if reply.is_positive or reply.code == CLOSING:
             self._end(stop="" if reply.is_positive else "reply")
         else:

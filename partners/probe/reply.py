@@ -6,9 +6,10 @@ it cuts them, and text beyond its limit is not there.
 
 from dataclasses import dataclass
 
-__all__ = ["LINE_LIMIT", "TEXT_LIMIT", "Reply", "ReplyParser", "TooMuch", "cleaned"]
+__all__ = ["LINE_LIMIT", "OVERLONG", "TEXT_LIMIT", "Reply", "ReplyParser", "TooMuch", "cleaned"]
 
 LINE_LIMIT = 2048  # postconf(5) line_length_limit: of a line, and of the reply's text before a line is added
+OVERLONG = 4096  # octets; Postfix 3.10 gives the connection up at such a line, older releases read past it
 TEXT_LIMIT = 512  # what facts keep of a reply's text
 _DIGITS = b"0123456789"
 _PRINTABLE = bytes(ord("?") if octet < 32 or octet == 127 else octet for octet in range(256))
@@ -41,10 +42,12 @@ class ReplyParser:
     """Collects bytes and gives back the reply once its last line is there.
 
     reply_bytes, reply_lines: how much one reply may take before TooMuch is raised.
+    was_overlong: whether a line came that is longer than OVERLONG.
     """
 
     def __init__(self, *, reply_bytes: int, reply_lines: int) -> None:
         self._reply_bytes, self._reply_lines = reply_bytes, reply_lines
+        self.was_overlong = False
         self._rest = bytearray()
         self._lines: list[bytes] = []
         self._kept = self._size = self._number = self._searched = 0
@@ -59,6 +62,7 @@ class ReplyParser:
             line = bytes(self._rest[:end])
             del self._rest[: end + 1]
             self._searched = 0
+            self.was_overlong |= end >= OVERLONG
             self._count(end + 1)
             if reply := self._take(line):
                 return reply

@@ -59,7 +59,7 @@ class Session:
     def __init__(self, target: Target, settings: SessionSettings, progress: Progress) -> None:
         self._target, self._settings, self._progress = target, settings, progress
         self._limits = settings.limits
-        self._dialogue = Dialogue(settings.ehlo_name, settings.limits)
+        self._dialogue = Dialogue(settings.ehlo_name, settings.limits, wrapper=target.profile.wrapper)
         self._stage = Stage.CONNECT
         self._tls: TlsFacts | None = None
         self._secure: SecureLayer | None = None
@@ -101,7 +101,11 @@ class Session:
         )
 
     def connected(self) -> None:
-        """Wait for the greeting."""
+        """Wait for the greeting, or begin with the handshake where TLS comes first."""
+        if self._target.profile.wrapper:
+            self._enter(Stage.HANDSHAKE)
+            self._begin_tls()
+            return
         self._enter(Stage.GREETING)
         self._wait(self._limits.greeting)
 
@@ -166,7 +170,10 @@ class Session:
         self._shake(self._secure)
 
     def _shake(self, secure: SecureLayer) -> None:
-        """Go on with the handshake; at its end say EHLO again, in one segment with its last message."""
+        """Go on with the handshake; at its end say EHLO again, in one segment with its last message.
+
+        Where TLS comes first, the greeting is awaited instead.
+        """
         try:
             self._tls = secure.shake()
         except TlsFailed:
@@ -175,9 +182,10 @@ class Session:
         if self._tls is None:
             self._wire.send(secure.output())
             return
-        self._dialogue.tls_is_up()
+        if not self._target.profile.wrapper:
+            self._dialogue.tls_is_up()
         self._enter(self._dialogue.stage)
-        self._wait(self._limits.reply)
+        self._wait(self._limits.greeting if self._target.profile.wrapper else self._limits.reply)
         self._say(self._dialogue.output())
         self._decipher(secure)
 
@@ -203,7 +211,7 @@ class Session:
         dialogue = self._dialogue
         if not answered and self._stage is Stage.STARTTLS and dialogue.seen.starttls_code == CLOSING:
             dialogue.stop = "closed"
-        if dialogue.is_temporary:
+        if dialogue.is_temporary and self._tls is None:
             seen = dialogue.seen
             code, text = seen.ehlo_code or seen.greeting_code, seen.ehlo_text or seen.greeting_text
             self._done.set_result(self.not_measured(NotMeasuredCause.TEMPORARY_REPLY, f"{code} {text}"))

@@ -4,14 +4,11 @@ import json
 from typing import Any
 
 from partners.core.outcome import Delivery, HostOutcome, Verdict
-from partners.core.reasons import Reason
 
 __all__ = ["STATUS", "answer_line", "error_line", "host_fields"]
 
 # Postfix's own words for what became of a recipient.
 STATUS = {Delivery.DELIVER: "sent", Delivery.DEFER: "deferred", Delivery.BOUNCE: "bounced"}
-# relay=none: no session was there to speak of.
-_NO_SESSION = {Reason.CONNECT_FAILED, Reason.POLICY_INVALID}
 
 
 def answer_line(identity: Any, verdict: Verdict) -> str:
@@ -27,7 +24,7 @@ def answer_line(identity: Any, verdict: Verdict) -> str:
             "tls_status": verdict.tls_status.value,
             "plaintext": None if unknown else _plaintext(verdict),
             "dsn": verdict.dsn,
-            "mx": mx_of(verdict.host),
+            "mx": verdict.mx,
             "level": verdict.level.value,
             "reasons": [str(reason) for reason in verdict.reasons],
             "hosts": [host_fields(row) for row in verdict.hosts],
@@ -41,13 +38,6 @@ def answer_line(identity: Any, verdict: Verdict) -> str:
 def error_line(identity: Any, error: str) -> str:
     """Return the answer to an unusable line."""
     return json.dumps({"id": identity, "error": error}, ensure_ascii=True, separators=(",", ":"))
-
-
-def mx_of(row: HostOutcome | None) -> str | None:
-    """Return what stands after relay= in the log; None for relay=none."""
-    if row is None or row.seen_at is None or not row.address or _NO_SESSION & set(row.reasons):
-        return None
-    return f"{row.mx_host}[{row.address}]:{row.port}"
 
 
 def host_fields(row: HostOutcome) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from partners.core.observation import (
     HostFacts,
-    LookupStatus,
     NexthopFacts,
     NotMeasured,
     NotMeasuredCause,
@@ -39,7 +38,7 @@ _STOPS = {
 
 def profiles_of(request: Request, facts: NexthopFacts, host: HostFacts) -> list[TlsProfile]:
     """Return the client sides with which the addresses of *host* must be met."""
-    needed = profiles_needed(request.policy, _reachable(facts), request.relay)
+    needed = profiles_needed(request.policy, facts, request.relay, headers=request.headers)
     return list(dict.fromkeys(profile for address, _port, profile in needed if address in host.addresses))
 
 
@@ -50,24 +49,17 @@ def forecast(
     if request.unknown:
         return _unknown(request, facts, request.unknown)
     seen = {key: _as_met(outcome) for key, outcome in peers.items()}
-    verdict = judge(
+    return judge(
         request.policy,
-        _reachable(facts),
+        facts,
         seen,
         request.relay,
         now,
         message_age=request.message_age,
         key=request.key,
+        headers=request.headers,
+        momentary=True,
     )
-    if verdict.unknown == Reason.LOOKUP_FAILED.value:
-        return replace(verdict, delivery=Delivery.DEFER, dsn="4.4.3", plaintext=False, unknown="")
-    return verdict
-
-
-def _reachable(facts: NexthopFacts) -> NexthopFacts:
-    """Leave out hosts whose lookup failed, if others have addresses: Postfix goes on with those (smtp_addr_list())."""
-    found = tuple(host for host in facts.hosts if host.status is not LookupStatus.FAILED)
-    return replace(facts, hosts=found) if any(host.addresses for host in found) else facts
 
 
 def _as_met(outcome: PeerFacts | NotMeasured) -> PeerFacts | NotMeasured:
