@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from partners.actions.chains import link_chains
+from partners.actions.probing import _keep_certificates
 from partners.core.facts_json import facts_key, facts_to_json, profile_key, profile_to_json
 from partners.core.observation import (
     Dnssec,
@@ -36,7 +38,11 @@ def seen(key: str, leaf: Certificate, *, at: datetime, address: str = "192.0.2.2
         endpoint.nexthops.add(nexthop)
         Sighting.objects.filter(endpoint=endpoint).update(current=False)
         facts = _session(address, profile, leaf, at)
-        Sighting.objects.create(endpoint=endpoint, observation=_kept(facts), first_seen=at, last_seen=at)
+        observation = _kept(facts)
+        Sighting.objects.create(endpoint=endpoint, observation=observation, first_seen=at, last_seen=at)
+        if facts.tls:
+            _keep_certificates(set(facts.tls.chain), now=at)
+            link_chains([(observation.pk, facts.tls.chain)])
 
 
 def _session(address: str, profile: TlsProfile, leaf: Certificate, at: datetime) -> PeerFacts:

@@ -11,12 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from partners.actions.certificates import add_authority, submit
-from partners.actions.chains import link_chains
-from partners.actions.probing import _keep_certificates
 from partners.actions.relay_groups import ensure_group
-from partners.core.facts_json import facts_from_json
-from partners.core.observation import PeerFacts
-from partners.models import Certificate, Channel, Observation, Partner, Sighting, User, VerdictRow
+from partners.models import Certificate, Channel, Partner, Sighting, User, VerdictRow
 from partners.reports.calendar import months_of
 from tests.actions.facts import seen
 from tests.actions.people import channel, editor, member, person
@@ -28,25 +24,14 @@ URL = "/certificates/"
 DAY = timedelta(days=1)
 
 
-def shown(row: Channel, key: str, leaf: object, address: str) -> None:
-    """Leave what a probe of *key* sees, with the links that its record makes."""
-    now = timezone.now()
-    seen(key, leaf, at=now, address=address)
-    for observation in Observation.objects.all():
-        facts = facts_from_json(observation.facts)
-        if isinstance(facts, PeerFacts) and facts.tls:
-            _keep_certificates(set(facts.tls.chain), now=now)
-            link_chains([(observation.pk, facts.tls.chain)])
-
-
 @pytest.fixture
 def eda() -> User:
     """Fjordbank shows a leaf of its own CA that ends in 10 days; Rivet announced another that nobody shows yet."""
     author, now = editor(), timezone.now()
-    fjord = channel(Partner.objects.create(name="Fjordbank"), "fjordbank.example", by=author)
+    channel(Partner.objects.create(name="Fjordbank"), "fjordbank.example", by=author)
     rivet = channel(Partner.objects.create(name="Rivet"), "rivet.example", by=author)
     ca = root_ca("Fjord CA")
-    shown(fjord, "fjordbank.example", ca.leaf("mx.fjordbank.example", not_after=now + 10 * DAY), "192.0.2.25")
+    seen("fjordbank.example", ca.leaf("mx.fjordbank.example", not_after=now + 10 * DAY), at=now, address="192.0.2.25")
     submit(rivet, self_signed("mx.rivet.example", not_after=now + 200 * DAY).pem, by=author, now=now)
     return author
 
@@ -179,9 +164,9 @@ def test_a_page_keeps_to_its_queries(eda: User, django_assert_max_num_queries) -
     """However many certificates and uses there are; three are session, user and groups."""
     for number in range(30):
         key = f"p{number}.example"
-        row = channel(Partner.objects.create(name=f"P{number}"), key, by=eda)
+        channel(Partner.objects.create(name=f"P{number}"), key, by=eda)
         if number < 8:
-            shown(row, key, self_signed(f"mx.{key}"), f"192.0.2.{100 + number}")
+            seen(key, self_signed(f"mx.{key}"), at=timezone.now(), address=f"192.0.2.{100 + number}")
     client = Client()
     client.force_login(eda)
 
