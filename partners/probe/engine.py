@@ -34,10 +34,12 @@ from partners.probe.limits import Limits
 from partners.probe.profiles import Contexts
 from partners.probe.resolver import Resolver
 from partners.probe.session import Outcome, Progress, Session, SessionSettings, Target
+from partners.probe.turnstile import Turnstile
 
 __all__ = ["Engine", "PeerKey", "ProfileChoice"]
 
 SLOTS = 64  # sessions at once
+NEIGHBOUR_SECONDS = 0.02  # until an address that another process is with is asked for again
 CRASHED = "probe.session.crashed"
 
 _log = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class Engine:
     networks, ports: allowed beside the globally routable and the usual ones (see addresses.py).
     ehlo_name: default this machine's name; source: the address that connections come from, "" = the system's choice.
     client_certificate: paths of certificate and key. port_map: for a demo on high ports, see SessionSettings.
+    turnstile: shared with other processes that probe.
     Errors: SettingsRefused for a name or a file that cannot be used.
     """
 
@@ -81,6 +84,7 @@ class Engine:
         client_certificate: tuple[str, str] = ("", ""),
         port_map: Mapping[tuple[str, int], int] | None = None,
         slots: int = SLOTS,
+        turnstile: Turnstile | None = None,
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self._limits = limits or Limits()
@@ -97,6 +101,7 @@ class Engine:
             port_map=dict(port_map or {}),
             clock=clock,
         )
+        self._turnstile = turnstile
         self._turns: dict[str, asyncio.Lock] = {}
         self._waiting: Counter[str] = Counter()
         self._is_stopping = False
@@ -151,6 +156,9 @@ class Engine:
             for profile in profiles(facts, host)
             for address in host.addresses
         )
+        if len(wanted) == 1:
+            (target,) = wanted
+            return facts, {_key(target): await self._job(target, progress)}
         peers: dict[PeerKey, Outcome] = {}
         async with contextlib.aclosing(self.run(wanted, progress=progress)) as outcomes:
             async for outcome in outcomes:
@@ -197,7 +205,13 @@ class Engine:
         self._waiting[address] += 1
         try:
             async with self._turns.setdefault(address, asyncio.Lock()):
-                yield
+                while self._turnstile is not None and not self._turnstile.enter(address):  # noqa: ASYNC110  a file
+                    await asyncio.sleep(NEIGHBOUR_SECONDS)
+                try:
+                    yield
+                finally:
+                    if self._turnstile is not None:
+                        self._turnstile.leave(address)
         finally:
             self._waiting[address] -= 1
             if not self._waiting[address]:

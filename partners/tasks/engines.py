@@ -11,6 +11,7 @@ from partners.core.errors import SettingsRefused
 from partners.probe.addresses import parse_networks, parse_ports
 from partners.probe.engine import Engine
 from partners.probe.resolver import DNS_PORT, Resolver
+from partners.probe.turnstile import Turnstile
 
 __all__ = ["engine_from_settings", "parse_port_map", "parse_resolver", "resolver_from_settings"]
 
@@ -21,10 +22,12 @@ def _this_machine() -> datetime:
     return datetime.now(UTC)
 
 
-def engine_from_settings(clock: Callable[[], datetime] = _this_machine) -> Engine:
+def engine_from_settings(
+    clock: Callable[[], datetime] = _this_machine, *, turnstile: Turnstile | None = None
+) -> Engine:
     """Return an engine for one event loop. Errors: SettingsRefused names the setting that cannot be used.
 
-    clock: says when something was seen; by default this machine's clock does.
+    clock: says when something was seen; by default this machine's clock does. turnstile: see partners.probe.turnstile.
     """
     return Engine(
         resolver=resolver_from_settings(),
@@ -34,6 +37,7 @@ def engine_from_settings(clock: Callable[[], datetime] = _this_machine) -> Engin
         source=settings.PROBE_SOURCE,
         client_certificate=(settings.PROBE_CLIENT_CERT, settings.PROBE_CLIENT_KEY),
         port_map=parse_port_map(settings.PROBE_PORT_MAP),
+        turnstile=turnstile,
         clock=clock,
     )
 

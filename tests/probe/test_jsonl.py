@@ -39,7 +39,7 @@ def test_an_unusable_line_is_told_and_the_run_goes_on():
     """Each has its own answer; the exit status tells that there was one."""
     answers, status = predicted("nonsense", '{"id": [1, {}]}', '{"id": null, "nexthop": 5}', "[]", "")
 
-    assert [answer["id"] for answer in answers] == [None, [1, {}], None, None]
+    assert sorted(json.dumps(answer["id"]) for answer in answers) == ["[1, {}]", "null", "null", "null"]
     assert all(set(answer) == {"id", "error"} for answer in answers)
     assert status == 1
 

@@ -23,7 +23,9 @@ from partners.core.reasons import REASON_TEXTS, Reason, command_by_hand
 from partners.core.relay import PostfixRelease, RelaySettings
 from partners.core.verdict import judge, profiles_needed
 from partners.management.jsonl import run as jsonl
+from partners.probe.engine import Engine
 from partners.probe.session import Outcome, Target
+from partners.probe.turnstile import Turnstile
 from partners.tasks.engines import engine_from_settings
 
 SYSTEM_CAS = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -108,7 +110,8 @@ class Command(BaseCommand):
         if not 1 <= options["concurrency"] <= jsonl.CONCURRENCY_MAX:
             raise CommandError(_("--concurrency is a number from 1 to {most}").format(most=jsonl.CONCURRENCY_MAX))
         try:
-            status = jsonl.run(engine_from_settings, concurrency=options["concurrency"])
+            engine_from_settings()  # a setting that cannot be used is told once, before any worker starts
+            status = jsonl.run(_engine, concurrency=options["concurrency"])
         except PortalError as refused:
             raise CommandError(str(refused)) from refused
         if status:
@@ -116,6 +119,10 @@ class Command(BaseCommand):
 
     def _tell(self, target: Target, stage: Stage) -> None:
         self.stderr.write(f"{target.address} port {target.port}: {stage.value}")
+
+
+def _engine(turnstile: Turnstile) -> Engine:
+    return engine_from_settings(turnstile=turnstile)
 
 
 def _relay(options: dict[str, Any]) -> RelaySettings:

@@ -11,8 +11,9 @@ from partners.core.main_cf import FRESH_INSTALL, Files, MainCf, relay_settings
 from partners.core.names import Nexthop, shown
 from partners.core.policy_maps import Found, find_policy, read_sources, rows
 from partners.core.relay import DEBIAN_12, OpensslRelease, PostfixRelease, RelaySettings
+from partners.management.jsonl.relay_files import RelayFiles
 
-__all__ = ["Request", "Unusable", "identity_of", "read_request"]
+__all__ = ["Request", "RequestReader", "Unusable", "identity_of"]
 
 TABLE_ROWS_MAX = 100_000
 HEADERS_MAX = 1000
@@ -49,47 +50,51 @@ def identity_of(line: bytes) -> Any:
     return decoded.get("id") if isinstance(decoded, dict) else None
 
 
-def read_request(line: bytes, files: Files) -> Request:
-    """Read one line. Errors: Unusable."""
-    try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError) as cause:
-        raise Unusable(f"the line is no JSON: {cause}") from cause
-    if not isinstance(fields, dict):
-        raise Unusable("the line is no JSON object")
-    if "id" not in fields:
-        raise Unusable('"id" is missing')
-    try:
-        return _request(fields, files)
-    except RefusedInput as refused:
-        raise Unusable(str(refused)) from refused
+class RequestReader:
+    """Reads the lines of one process. What many lines have in common is made once: the relay that they describe."""
 
+    def __init__(self) -> None:
+        self._files = RelayFiles()
 
-def _request(fields: dict[str, Any], files: Files) -> Request:
-    nexthop = Nexthop.parse(_typed(fields, "nexthop", str))
-    if not nexthop.is_destination:
-        raise Unusable(f"nexthop {shown(nexthop.text)}: it covers the names below it and is no destination itself")
-    main_cf = MainCf(_parameters(fields), _postfix(fields), FRESH_INSTALL)
-    found = _found(fields, nexthop.text, main_cf, files)
-    policies = (found.value,) if found.key is not None else ()
-    relay = relay_settings(
-        main_cf, openssl=_openssl(fields), chroot=_typed(fields, "chroot", bool, False), files=files, policies=policies
-    )
-    policy: ParsedPolicy | Invalid | None = None
-    if found.broken:
-        policy = Invalid(found.broken)
-    elif found.key is not None:
-        policy = parse_value(found.value, relay.postfix, relay)
-    return Request(
-        identity=fields["id"],
-        nexthop=nexthop,
-        relay=relay,
-        policy=policy,
-        key=found.key,
-        unknown=found.unknown,
-        message_age=_age(fields),
-        headers=_headers(fields),
-    )
+    def read(self, line: bytes) -> Request:
+        """Read one line. Errors: Unusable."""
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError) as cause:
+            raise Unusable(f"the line is no JSON: {cause}") from cause
+        if not isinstance(fields, dict):
+            raise Unusable("the line is no JSON object")
+        if "id" not in fields:
+            raise Unusable('"id" is missing')
+        try:
+            return self._request(fields)
+        except RefusedInput as refused:
+            raise Unusable(str(refused)) from refused
+
+    def _request(self, fields: dict[str, Any]) -> Request:
+        nexthop = Nexthop.parse(_typed(fields, "nexthop", str))
+        if not nexthop.is_destination:
+            raise Unusable(f"nexthop {shown(nexthop.text)}: it covers the names below it and is no destination itself")
+        main_cf = MainCf(_parameters(fields), _postfix(fields), FRESH_INSTALL)
+        found = _found(fields, nexthop.text, main_cf, self._files)
+        policies = (found.value,) if found.key is not None else ()
+        chroot = _typed(fields, "chroot", bool, False)
+        relay = relay_settings(main_cf, openssl=_openssl(fields), chroot=chroot, files=self._files, policies=policies)
+        policy: ParsedPolicy | Invalid | None = None
+        if found.broken:
+            policy = Invalid(found.broken)
+        elif found.key is not None:
+            policy = parse_value(found.value, relay.postfix, relay)
+        return Request(
+            identity=fields["id"],
+            nexthop=nexthop,
+            relay=relay,
+            policy=policy,
+            key=found.key,
+            unknown=found.unknown,
+            message_age=_age(fields),
+            headers=_headers(fields),
+        )
 
 
 def _found(fields: dict[str, Any], nexthop: str, main_cf: MainCf, files: Files) -> Found:

@@ -1,93 +1,115 @@
-"""The stream: lines from standard input, a bounded number under way, each answer written the moment it is there."""
+"""The stream: lines from standard input to a worker for each core, each answer out the moment it is there.
 
-import asyncio
+At most `concurrency` lines are under way; no more is read before one of them is answered, so that an endless input
+costs no memory. This process opens no connection: it only splits lines and passes them on.
+"""
+
 import os
+import selectors
 import signal
+import socket
 import sys
-import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import BinaryIO
+from contextlib import ExitStack
 
-from partners.core.errors import PortalError
-from partners.core.observation import HostFacts, NexthopFacts, TlsProfile
-from partners.management.jsonl.answer import answer_line, error_line
-from partners.management.jsonl.forecast import forecast, profiles_of
-from partners.management.jsonl.relay_files import RelayFiles
-from partners.management.jsonl.request import Request, Unusable, identity_of, read_request
+from partners.management.jsonl.answer import error_line
+from partners.management.jsonl.crew import Crew, Hand
+from partners.management.jsonl.lines import LINE_BYTES_MAX, Lines
+from partners.management.jsonl.request import identity_of
+from partners.management.jsonl.worker import USABLE, work
 from partners.probe.engine import Engine
+from partners.probe.turnstile import Turnstile
 
 __all__ = ["CONCURRENCY", "CONCURRENCY_MAX", "LINE_BYTES_MAX", "run"]
 
-LINE_BYTES_MAX = 8_000_000  # a policy map of some ten thousand lines
-CONCURRENCY = 64
+CONCURRENCY = 256
 CONCURRENCY_MAX = 10_000
 
+MakeEngine = Callable[[Turnstile], Engine]
 
-def run(engine: Callable[[], Engine], *, concurrency: int = CONCURRENCY) -> int:
+
+class _Ended(Exception):
+    """SIGTERM came."""
+
+
+def run(make_engine: MakeEngine, *, concurrency: int = CONCURRENCY) -> int:
     """Answer each line of standard input on standard output; return the exit status: 1 if a line was unusable."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    try:
-        return asyncio.run(_Stream(engine, concurrency).run())
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes at its end
-        return 1
+    count = min(len(os.sched_getaffinity(0)), concurrency)
+    turnstiles = Turnstile.several(count)
+
+    def begin(place: int, pipe: socket.socket) -> None:
+        work(pipe, lambda: make_engine(turnstiles[place]))
+
+    with ExitStack() as stack:
+        crew = stack.enter_context(Crew(count, concurrency, begin))
+        before = signal.signal(signal.SIGTERM, _terminated)
+        stack.callback(signal.signal, signal.SIGTERM, before)
+        try:
+            return _Stream(crew).run()
+        except BrokenPipeError:  # whoever reads the answers has gone; the interpreter would flush to it at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except _Ended:
+            return 128 + signal.SIGTERM
+
+
+def _terminated(*_: object) -> None:
+    raise _Ended
 
 
 class _Stream:
-    """One run."""
+    """One run of the first process."""
 
-    def __init__(self, engine: Callable[[], Engine], concurrency: int) -> None:
-        self._engine = engine()
-        self._slots = asyncio.Semaphore(concurrency)
-        self._files = RelayFiles()
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._lines = Lines(sys.stdin.fileno())
+        self._output = sys.stdout.buffer
         self._status = 0
+        self._selector = selectors.PollSelector()  # unlike epoll it takes regular files
+        for hand in crew.hands:
+            self._selector.register(hand.pipe, selectors.EVENT_READ, hand)
+        self._is_listening = False
 
-    async def run(self) -> int:
-        async with asyncio.TaskGroup() as tasks:
-            lines: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=1)
-            reader = threading.Thread(
-                target=_read, args=(sys.stdin.buffer, lines, asyncio.get_running_loop()), daemon=True
-            )
-            reader.start()
-            while (line := await lines.get()) is not None:
-                await self._slots.acquire()
-                tasks.create_task(self._answer(line))
-        return self._status
+    def run(self) -> int:
+        while True:
+            self._feed()
+            if self._lines.is_exhausted and self._crew.is_idle:
+                return self._status
+            self._listen(wanted=self._crew.freest is not None and not self._lines.is_exhausted)
+            for key, _events in self._selector.select():
+                if isinstance(key.data, Hand):
+                    self._collect(key.data)
+                    key.data.push()
+                else:
+                    self._lines.read()
+            for hand in self._crew.hands:
+                writing = selectors.EVENT_WRITE if hand.unsent else 0
+                self._selector.modify(hand.pipe, selectors.EVENT_READ | writing, hand)
+            self._output.flush()
 
-    async def _answer(self, line: bytes) -> None:
-        try:
-            answer = await self._answered(line)
-        except Unusable as unusable:
-            self._status = 1
-            answer = error_line(identity_of(line), str(unusable))
-        except PortalError as refused:
-            self._status = 1
-            answer = error_line(identity_of(line), str(refused))
-        finally:
-            self._slots.release()
-        sys.stdout.write(answer + "\n")
-        sys.stdout.flush()
+    def _feed(self) -> None:
+        """Give lines to whoever has room for them."""
+        while (hand := self._crew.freest) is not None and (line := self._lines.next_line()) is not None:
+            if isinstance(line, str):
+                self._refuse(None, line)
+            elif line.strip():
+                hand.give(line)
 
-    async def _answered(self, line: bytes) -> str:
-        if len(line) > LINE_BYTES_MAX:
-            raise Unusable(f"the line is longer than {LINE_BYTES_MAX} bytes")
-        request = read_request(line, self._files)
-        facts, peers = await self._engine.probe_nexthop(request.nexthop, profiles=_chooser(request))
-        return answer_line(request.identity, forecast(request, facts, peers, datetime.now(UTC)))
+    def _listen(self, *, wanted: bool) -> None:
+        """Wait for standard input only while somebody has room for a line."""
+        if wanted and not self._is_listening:
+            self._selector.register(sys.stdin.fileno(), selectors.EVENT_READ, None)
+        elif self._is_listening and not wanted:
+            self._selector.unregister(sys.stdin.fileno())
+        self._is_listening = wanted
 
+    def _collect(self, hand: Hand) -> None:
+        for answer in hand.answers():
+            if not answer.startswith(USABLE):
+                self._status = 1
+            self._output.write(answer[1:] + b"\n")
 
-def _chooser(request: Request) -> Callable[[NexthopFacts, HostFacts], list[TlsProfile]]:
-    return lambda facts, host: profiles_of(request, facts, host)
-
-
-def _read(source: BinaryIO, lines: "asyncio.Queue[bytes | None]", loop: asyncio.AbstractEventLoop) -> None:
-    """Put each line into *lines*, waiting while it is full; a line that is too long is cut, its rest dropped."""
-    while line := source.readline(LINE_BYTES_MAX + 1):
-        if len(line) > LINE_BYTES_MAX and not line.endswith(b"\n"):
-            while rest := source.readline(LINE_BYTES_MAX):
-                if rest.endswith(b"\n"):
-                    break
-        if line.strip():
-            asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
-    asyncio.run_coroutine_threadsafe(lines.put(None), loop).result()
+    def _refuse(self, line: bytes | None, why: str) -> None:
+        self._status = 1
+        identity = identity_of(line) if line is not None else None
+        self._output.write(error_line(identity, why).encode() + b"\n")
