@@ -62,8 +62,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """Return the link to set a password, below the portal's own address and never below the Host header."""
-        path = urlsplit(super().get_reset_password_from_key_url(key)).path
-        return str(settings.PORTAL_URL) + path
+        link: str = super().get_reset_password_from_key_url(key)
+        return f"{settings.PORTAL_URL}{urlsplit(link).path}"
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:  # noqa: ARG002
         """Count attempts by address alone: another name of the portal in the Host header begins no new count."""

@@ -111,7 +111,7 @@ def test_the_file_holds_what_is_shown_and_no_formula(eda: User) -> None:
     client.force_login(eda)
 
     answer = client.get(reverse("audit-csv") + "?act=candidate.cut")
-    rows = list(csv.DictReader(StringIO(answer.getvalue().decode())))
+    rows = list(csv.DictReader(StringIO(answer.getvalue().decode("utf-8-sig"))))
 
     assert [row["subject"] for row in rows] == ["'=HYPERLINK(1)", "candidate 2", "candidate 1", "candidate 0"]
     assert rows[3]["at_utc"] == "2026-11-24T12:00:00+00:00"

@@ -45,7 +45,7 @@ def read(who: User, query: str = "") -> str:
 
 
 def names(text: str) -> list[str]:
-    return re.findall(r'<code class="sub">([^<]*)</code>', text)
+    return re.findall(r'<span class="name">([^<]*)</span>', text)
 
 
 def test_what_ends_first_stands_first(eda: User) -> None:
@@ -123,7 +123,7 @@ def test_the_file_holds_what_is_shown(eda: User) -> None:
     client.force_login(eda)
 
     answer = client.get(reverse("certificate-csv") + "?view=14")
-    [row] = csv.DictReader(StringIO(answer.getvalue().decode()))
+    [row] = csv.DictReader(StringIO(answer.getvalue().decode("utf-8-sig")))
 
     assert (row["names"], row["state"]) == ("mx.fjordbank.example", "seen")
     assert row["not_after_utc"].endswith("+00:00")

@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from partners.models import ComplianceInterval, Partner, User
-from partners.web.views.compliance import plain_cell
 from tests.actions.people import NOON, channel, editor, member, person
 from tests.reports.world import agreement, certificate, shown
 
@@ -97,14 +96,3 @@ def test_the_page_costs_a_fixed_number_of_queries(django_assert_max_num_queries)
 
     with django_assert_max_num_queries(12 + 3):
         client.get(reverse("compliance"))
-
-
-@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\t=1", "  =1", "\n=1"])
-def test_plain_cell_quotes(text: str) -> None:
-    """Each sign that starts a formula is quoted, behind blanks too."""
-    assert plain_cell(text) == f"'{text}"
-
-
-def test_plain_cell_leaves_text() -> None:
-    """Ordinary text stays."""
-    assert plain_cell("mx.example.com") == "mx.example.com"

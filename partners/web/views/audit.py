@@ -1,20 +1,18 @@
 """The audit trail: read, checked, taken away as a file."""
 
-import csv
-from collections.abc import Iterator
 from datetime import UTC
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from partners.actions.audit import verify_chain
-from partners.reports.audit import ACTS, AuditFilter, audit_page, audit_rows
+from partners.reports.audit import ACTS, AuditFilter, AuditRow, audit_page, audit_rows
 from partners.web.access import door, whole
-from partners.web.views.compliance import plain_cell
+from partners.web.sheets import sheet
 
 _COLUMNS = ("number", "at_utc", "by", "act", "subject", "detail", "prev_hash", "entry_hash")
 
@@ -56,30 +54,14 @@ def verify(request: HttpRequest) -> HttpResponse:
 @door("audit-csv")
 def table(request: HttpRequest) -> HttpResponseBase:
     """Hand out the entries asked for as CSV whose cells no sheet takes for a formula."""
-    wanted = AuditFilter.of(request.GET)
-    answer = StreamingHttpResponse(_lines(wanted), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="audit.csv"'
-    return answer
+    return sheet("audit.csv", _COLUMNS, map(_cells, audit_rows(AuditFilter.of(request.GET))))
 
 
-class _Echo:
-    """A file that gives back what is written to it."""
-
-    @staticmethod
-    def write(text: str) -> str:
-        """Return *text*."""
-        return text
-
-
-def _lines(wanted: AuditFilter) -> Iterator[str]:
-    """Yield the file line by line."""
-    writer = csv.writer(_Echo())
-    yield writer.writerow(_COLUMNS)
-    for row in audit_rows(wanted):
-        detail = "; ".join(f"{name}: {text}" for name, text in row.detail)
-        at = row.at.astimezone(UTC).isoformat()
-        cells = (str(row.number), at, row.who, row.act, row.subject, detail, row.prev_hash, row.entry_hash)
-        yield writer.writerow([plain_cell(cell) for cell in cells])
+def _cells(row: AuditRow) -> tuple[str, ...]:
+    """Return *row* as texts; times are UTC."""
+    detail = "; ".join(f"{name}: {text}" for name, text in row.detail)
+    at = row.at.astimezone(UTC).isoformat()
+    return (str(row.number), at, row.who, row.act, row.subject, detail, row.prev_hash, row.entry_hash)
 
 
 def _query(request: HttpRequest) -> str:

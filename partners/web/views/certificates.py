@@ -1,10 +1,8 @@
 """All certificates seen or announced, and when they end."""
 
-import csv
-from collections.abc import Iterator
 from datetime import UTC, date
 
-from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -14,7 +12,7 @@ from django.views.decorators.http import require_safe
 from partners.reports.calendar import expiry_calendar
 from partners.reports.certificates import CertificateFilter, CertificateRow, certificate_page, certificate_rows
 from partners.web.access import door, whole
-from partners.web.views.compliance import plain_cell
+from partners.web.sheets import sheet
 
 _COLUMNS = (
     "subject",
@@ -67,26 +65,8 @@ def show(request: HttpRequest) -> HttpResponse:
 @door("certificate-csv")
 def table(request: HttpRequest) -> HttpResponseBase:
     """Hand out the certificates asked for as CSV whose cells no sheet takes for a formula."""
-    answer = StreamingHttpResponse(_lines(CertificateFilter.of(request.GET)), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="certificates.csv"'
-    return answer
-
-
-class _Echo:
-    """A file that gives back what is written to it."""
-
-    @staticmethod
-    def write(text: str) -> str:
-        """Return *text*."""
-        return text
-
-
-def _lines(wanted: CertificateFilter) -> Iterator[str]:
-    """Yield the file line by line."""
-    writer = csv.writer(_Echo())
-    yield str(writer.writerow(_COLUMNS))
-    for row in certificate_rows(wanted, now=timezone.now()):
-        yield str(writer.writerow([plain_cell(cell) for cell in _cells(row)]))
+    rows = certificate_rows(CertificateFilter.of(request.GET), now=timezone.now())
+    return sheet("certificates.csv", _COLUMNS, map(_cells, rows))
 
 
 def _cells(row: CertificateRow) -> tuple[str, ...]:

@@ -1,23 +1,23 @@
 """Management's page and its table as a file."""
 
-import csv
-from collections.abc import Iterator
 from typing import Final
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from partners.core.levels import Protection
-from partners.reports.agreements import HELD, NOT_KNOWN, Chosen, every_row
+from partners.reports.agreements import HELD, NOT_KNOWN, AgreementRow, Chosen, every_row
 from partners.reports.charts import trend_chart
 from partners.reports.compliance import WINDOWS, Compliance, compliance_report
 from partners.reports.drawings import donut
 from partners.web.access import door, whole
+from partners.web.sheets import plain_cell, sheet
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")  # a sheet would compute such a cell (OWASP CSV injection)
+__all__ = ["plain_cell", "show", "table"]
+
 _RING: Final = ("compliant", "rolling", "weaker", "pending", "unknown", "violated")
 _GROUPS: Final = ("protected", "open")
 _PROTECTIONS: Final = frozenset(one.value for one in Protection)
@@ -59,32 +59,13 @@ def show(request: HttpRequest) -> HttpResponse:
 @door("compliance-csv")
 def table(request: HttpRequest) -> HttpResponseBase:
     """Hand out the whole table as CSV whose cells no sheet takes for a formula."""
-    answer = StreamingHttpResponse(_lines(), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="compliance.csv"'
-    return answer
+    return sheet("compliance.csv", _HEAD, map(_cells, every_row()))
 
 
-def plain_cell(text: str) -> str:
-    """Return *text* with a quote before what a sheet would compute."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) or text.startswith(_FORMULA) else text
-
-
-class _Echo:
-    """A file whose written lines are handed back at once."""
-
-    def write(self, text: str) -> str:
-        """Return *text*."""
-        return text
-
-
-def _lines() -> Iterator[str]:
-    """Yield the lines of the file, a bounded number of rows in memory."""
-    writer = csv.writer(_Echo())
-    yield str(writer.writerow(_HEAD))
-    for row in every_row():
-        moments = [moment.isoformat() if moment else "" for moment in (row.since, row.known_at)]
-        cells = (row.partner, row.keys, row.agreed, row.effective, row.level, row.state, row.cause, *moments, row.owner)
-        yield str(writer.writerow([plain_cell(cell) for cell in cells]))
+def _cells(row: AgreementRow) -> tuple[str, ...]:
+    """Return the cells of one agreement."""
+    moments = [moment.isoformat() if moment else "" for moment in (row.since, row.known_at)]
+    return (row.partner, row.keys, row.agreed, row.effective, row.level, row.state, row.cause, *moments, row.owner)
 
 
 def _chosen(request: HttpRequest) -> Chosen:
