@@ -92,7 +92,7 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
         candidate=candidate,
         state=state,
         title=title,
-        why=_why(candidate, counted),
+        why=_why(candidate, rows, counted),
         figures=_figures(moved, owners, rows),
         findings=rows,
         blocks=len(blocked),
@@ -201,19 +201,23 @@ def _blocked(rows: Sequence[FindingRow], counted: Sequence[Approval]) -> tuple[s
     return "bad", text % len(unknown)
 
 
-def _why(candidate: Candidate, counted: Sequence[Approval]) -> str:
-    """Say with what it was compared, and who agreed."""
-    base = (
-        _("Compared with release %s, which was published when it was cut.") % candidate.base.number
-        if candidate.base
-        else _("It is the first release: the relays have no map of ours yet.")
-    )
-    if not counted:
-        return base
-    return _("%(base)s Agreed by %(people)s.") % {
-        "base": base,
-        "people": ", ".join(person_name(row.person) for row in counted),
-    }
+def _why(candidate: Candidate, rows: Sequence[FindingRow], counted: Sequence[Approval]) -> str:
+    """Say of how many more nobody knows, with what it was compared, and who agreed."""
+    told = []
+    stops = {row.key for row in rows if row.blocks and row.state == "bad"}
+    unknown = {row.key for row in rows if row.blocks} - stops
+    if stops and unknown and candidate.state == Candidate.State.OPEN:
+        text = ngettext(
+            "Of %s more, nobody knows what would happen.", "Of %s more, nobody knows what would happen.", len(unknown)
+        )
+        told.append(text % len(unknown))
+    if candidate.base:
+        told.append(_("Compared with release %s, which was published when it was cut.") % candidate.base.number)
+    else:
+        told.append(_("It is the first release: the relays have no map of ours yet."))
+    if counted:
+        told.append(_("Agreed by %s.") % ", ".join(person_name(row.person) for row in counted))
+    return " ".join(told)
 
 
 def _figures(
@@ -222,7 +226,7 @@ def _figures(
     """Return the three numbers beside the verdict."""
     partners = {owners[key].partner if key in owners else key for key in moved}
     stops = {row.key for row in rows if row.blocks}
-    weaker = {row.key for row in rows if row.state == "weak" and not row.blocks and row.points}
+    weaker = {row.key for row in rows if row.weakens}
     return (
         {"value": len(partners), "label": ngettext("partner changes", "partners change", len(partners))},
         {"value": len(stops), "label": ngettext("nexthop blocks", "nexthops block", len(stops))},

@@ -68,6 +68,7 @@ class CertificateRow:
     """One certificate. used, tone: for the validity bar; state: how it is known now."""
 
     pk: int
+    title: str
     subject: str
     issuer: str
     kind: str
@@ -210,8 +211,10 @@ def _row(one: Certificate, where: Whereabouts, *, now: datetime) -> CertificateR
     shown = ", ".join(names[:_NAMES_SHOWN])
     if more_names > 0:
         shown = _("%(names)s and %(more)s more") % {"names": shown, "more": more_names}
+    title = one.subject.removeprefix("CN=") if "," not in one.subject else one.subject
     return CertificateRow(
         pk=one.pk,
+        title=title or shown,
         subject=one.subject,
         issuer=one.issuer,
         kind=_kind(bytes(one.der)),

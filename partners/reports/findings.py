@@ -64,6 +64,7 @@ class FindingRow:
     who: str = ""
     channel: int | None = None
     blocks: bool = False
+    weakens: bool = False
     keep: tuple[int, ...] = ()
 
 
@@ -77,6 +78,7 @@ class _Case:
     who: str
     where: str
     keep: tuple[int, ...]
+    outcome: Mapping[str, Any] | None
 
 
 def finding_rows(
@@ -89,12 +91,17 @@ def finding_rows(
 ) -> tuple[FindingRow, ...]:
     """Return the rows, worst first. who: the sentence on who may agree; changes: all that the candidate holds."""
     rows = []
-    for finding in findings:
+    listed = list(findings)
+    outcomes = {(one["group"], one["nexthop"]): one for one in listed if one.get("kind") == "outcome"}
+    weaker = {(one["group"], one["key"]) for one in listed if one.get("kind") == "weakening"}
+    for finding in listed:
+        if not finding.get("blocks") and (finding["group"], finding.get("nexthop")) in weaker:
+            continue  # told with the weakening that brings it
         key = str(finding.get("nexthop") or finding.get("key") or "")
         owner = owners.get(key, Owner(key, None))
         where = _("relay group %s") % finding["group"] if many_groups else ""
         keep = tuple(pk for pk in changes if pk not in owner.changes) if owner.changes else ()
-        case = _Case(finding, key, owner, who, where, keep)
+        case = _Case(finding, key, owner, who, where, keep, outcomes.get((finding["group"], key)))
         rows.append(_weakening(case) if finding.get("kind") == "weakening" else _outcome(case))
     return tuple(sorted(rows, key=lambda row: _ORDER.index(row.state)))
 
@@ -123,11 +130,20 @@ def _weakening(case: _Case) -> FindingRow:
         title=_("%s asks less") % name,
         key=case.key,
         text=f"{text} ({case.where})" if case.where else text,
-        points=(was_becomes,),
+        points=(was_becomes, *_becomes(case.outcome)),
         who=case.who,
         channel=case.owner.channel,
+        weakens=True,
         keep=case.keep,
     )
+
+
+def _becomes(outcome: Mapping[str, Any] | None) -> list[str]:
+    """Return what Postfix would do by a weakening, where it differs from now and is told nowhere else."""
+    after = outcome.get("after") if outcome and not outcome.get("blocks") else None
+    if not after:
+        return []
+    return [_("Postfix would: %s.") % outcome_word(str(after["delivery"]), str(after["tls_status"]))]
 
 
 def _outcome(case: _Case) -> FindingRow:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from partners.core.relay import RelaySettings
 from partners.core.weakenings import weakenings
@@ -126,7 +126,7 @@ def release_list(*, before: int = 0) -> ReleaseList:
     """Return drafts, open candidates and a page of releases, in four queries. before: a number, 0 for the newest."""
     published = published_release()
     waiting = Change.objects.filter(release__isnull=True, withdrawn_at__isnull=True)
-    found = Release.objects.select_related("author", "approver", "published_by").annotate(size=Count("changes"))
+    found = _releases().order_by("-number")  # a query that groups rows drops the order of the model
     page = list((found.filter(number__lt=before) if before else found)[: HISTORY_ROWS + 1])
     rows, further = page[:HISTORY_ROWS], len(page) > HISTORY_ROWS
     return ReleaseList(
@@ -142,8 +142,7 @@ def release_list(*, before: int = 0) -> ReleaseList:
 
 def release_page(number: int) -> ReleasePage | None:
     """Return release *number*, None if there is none, in five queries."""
-    found = Release.objects.select_related("author", "approver", "published_by").annotate(size=Count("changes"))
-    release = found.filter(number=number).first()
+    release = _releases().filter(number=number).first()
     if release is None:
         return None
     published = published_release()
@@ -224,6 +223,11 @@ def _owners_between(old: int, new: int, keys: set[str]) -> tuple[dict[str, Owner
         for key in [*(change.before or {}).get("nexthops", ()), *change.after.get("nexthops", ())]:
             owners.setdefault(key, Owner(change.channel.partner.name, change.channel_id))
     return owners, whose
+
+
+def _releases() -> QuerySet[Release]:
+    """Return the releases with their people and the number of their changes."""
+    return Release.objects.select_related("author", "approver", "published_by").annotate(size=Count("changes"))
 
 
 def _numbers() -> tuple[int, ...]:

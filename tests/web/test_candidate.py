@@ -120,6 +120,13 @@ def test_any_two_releases_are_compared(here: World) -> None:
     assert "arrow-down" not in forth
 
 
+def test_the_newest_release_stands_first(here: World) -> None:
+    """The history is read from the top."""
+    text = page(here.eda, "release-list")
+
+    assert text.index(">Release 2<") < text.index(">Release 1<")
+
+
 @pytest.mark.parametrize("query", ["", "?old=1", "?old=1&new=99", "?old=x&new=1", f"?old=1&new={'9' * 40}"])
 def test_a_release_that_is_not_there_is_not_compared(here: World, query: str) -> None:
     """404, whatever the address says."""

@@ -137,7 +137,7 @@ def test_a_strangers_text_stays_text(eda: User) -> None:
     client.force_login(eda)
 
     assert "<script>alert(1)" not in read(eda)
-    assert "'=<script>" in client.get(reverse("certificate-csv")).getvalue().decode()
+    assert "'=<script>" in client.get(reverse("certificate-csv")).getvalue().decode("utf-8-sig")
 
 
 def test_each_week_has_its_place() -> None:
