@@ -3,14 +3,15 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.utils.dateformat import format as format_date
+from django.utils.timezone import localtime
 
 from partners.reports.trend import Mark, Point
 
-__all__ = ["Chart", "ChartMark", "GridLine", "trend_chart"]
+__all__ = ["Chart", "ChartMark", "GridLine", "Strip", "StripDay", "strip", "trend_chart"]
 
 _LEFT: Final = 44
 _RIGHT: Final = 64  # the last value stands there
@@ -18,6 +19,8 @@ _TOP: Final = 12
 _FOOT: Final = 36  # marks and months
 _STEPS: Final = (1, 2, 5, 10, 20, 25, 50)  # percent between two grid lines
 _LINES_MAX: Final = 5
+_COLUMN: Final = 19.2  # of the strip of days
+_BLOCKS_MAX: Final = 4
 _LETTER_APART: Final = 18  # letters that would cover each other share one place
 
 
@@ -58,6 +61,42 @@ class Chart:
     ticks: tuple[GridLine, ...]
     marks: tuple[ChartMark, ...]
     from_zero: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StripDay:
+    """A day with a block for each certificate that ends. blocks: (state, y); more: those that found no place."""
+
+    x: float
+    text_x: float
+    label: str
+    blocks: tuple[tuple[str, int], ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Two weeks of ends, in units of its own. words: the same as a sentence."""
+
+    width: float
+    days: tuple[StripDay, ...]
+    words: str
+
+
+def strip(ends: Sequence[tuple[datetime, bool]], *, now: datetime, days: int) -> Strip:
+    """Return a column per day from today; *ends* are moments and whether a successor is known."""
+    first = localtime(now).date()
+    columns, told = [], []
+    for offset in range(days + 1):
+        at = first + timedelta(days=offset)
+        here = sorted((known for moment, known in ends if localtime(moment).date() == at), reverse=True)
+        label = format_date(at, "j M" if at.day == 1 else "j") if offset % 2 == 0 else ""
+        blocks = tuple(("ok" if known else "risk", 43 - 9 * row) for row, known in enumerate(here[:_BLOCKS_MAX]))
+        x = 1 + _COLUMN * offset
+        columns.append(StripDay(x, x + 8, label, blocks, max(len(here) - _BLOCKS_MAX, 0)))
+        if here:
+            told.append(f"{format_date(at, 'j F')} {len(here)}")
+    return Strip(_COLUMN * (days + 1), tuple(columns), ", ".join(told))
 
 
 def trend_chart(points: Sequence[Point], marks: Sequence[Mark], *, width: int = 680, height: int = 262) -> Chart | None:

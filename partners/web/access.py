@@ -24,6 +24,7 @@ PUBLIC = frozenset({"public"})  # no account: a secret in the address or a token
 # url name -> audiences. A page without a row cannot be mounted (tests/plan).
 ACCESS: dict[str, frozenset[str]] = {
     "home": SIGNED_IN,
+    "today": TEAM,
     "partner-list": HOUSE,
     "partner-add": TEAM,
     "partner-detail": HOUSE,

@@ -20,6 +20,7 @@ from partners.web.views import (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
+    path("today/", home.show_today, name="today"),
     path("partners/", partners.show_list, name="partner-list"),
     path("partners/add/", partners.add, name="partner-add"),
     path("partners/add/check/", whatif.check_new, name="partner-check"),

@@ -61,7 +61,7 @@ def _lower(row: Channel, *, by: User) -> None:
     Change.objects.create(
         channel=row,
         author=by,
-        made_at=now,
+        made_at=first.made_at + timedelta(minutes=1),
         before={**first.after, "level": "secure"},
         after={**first.after, "lowered_until": end.isoformat()},
     )

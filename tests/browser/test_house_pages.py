@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
 from partners.models import User
-from tests.actions.people import person
+from tests.actions.people import editor, person
 from tests.browser.house_world import fill_house
+from tests.reports.world import agreement
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -72,3 +74,40 @@ def test_print_has_no_controls_and_keeps_the_chart(management: User, page: Page,
     assert page.locator(".btn:visible, nav:visible").count() == 0
     assert page.locator("svg.chart:visible").count() == 1
     assert page.locator("#agreements thead:visible").count() == 1
+
+
+def test_today_page(
+    page: Page, live_server: LiveServer, sign_in: Callable[[User], None], axe: Callable[[Page], None], shoot: Callable
+) -> None:
+    """What needs a hand, worst first, in both themes and on a phone; each button leads to a page that opens."""
+    sign_in(fill_house())
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(live_server.url + "/today/")
+
+    shoot(page, "today")
+    assert pleases(page, axe)
+    steps = {link.get_attribute("href") for link in page.locator(".hand .next a").all()}
+    assert len(steps) > 5
+    for step in steps:
+        answer = page.goto(live_server.url + str(step))
+        assert answer is not None and answer.status == 200, step
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["first-day", "quiet"])
+def test_today_without_hands(
+    filled: bool,
+    page: Page,
+    live_server: LiveServer,
+    sign_in: Callable[[User], None],
+    axe: Callable[[Page], None],
+    shoot: Callable,
+) -> None:
+    """An empty page is drawn too."""
+    team = editor()
+    if filled:
+        agreement("Fjord", "compliant", by=team).changes.update(withdrawn_at=timezone.now())
+    sign_in(team)
+    page.goto(live_server.url + "/today/")
+
+    shoot(page, f"today-{'quiet' if filled else 'first-day'}")
+    assert pleases(page, axe)

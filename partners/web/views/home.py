@@ -1,11 +1,14 @@
-"""The first page after sign-in, by audience."""
+"""The first page after sign-in, by audience; the mail team's is Today."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
 
-from partners.web.access import audiences_of, door
+from partners.reports.today import today
+from partners.web.access import audiences_of, door, reader
 
-_FIRST = (("team", "partner-list"), ("management", "compliance"), ("partner", "portal-home"))
+_FIRST = (("team", "today"), ("management", "compliance"), ("partner", "portal-home"))
 
 
 @door("home")
@@ -13,6 +16,14 @@ def home(request: HttpRequest) -> HttpResponse:
     """Lead each audience to its own first page."""
     audiences = audiences_of(request.user)
     return redirect(next(name for audience, name in _FIRST if audience in audiences))
+
+
+@require_safe
+@door("today")
+def show_today(request: HttpRequest) -> HttpResponse:
+    """Show what needs a hand, ordered by harm to mail."""
+    now = timezone.now()
+    return render(request, "partners/today.html", {"today": today(reader(request), now=now), "now": now})
 
 
 def lost(request: HttpRequest, exception: Exception) -> HttpResponse:

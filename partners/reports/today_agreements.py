@@ -1,0 +1,116 @@
+"""The agreements that need a hand, worst first within their group, a bounded number of each."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import Case, CharField, Count, F, FilteredRelation, Min, Q, QuerySet, Value, When, Window
+from django.db.models.functions import Coalesce, RowNumber
+
+from partners.models import Channel
+from partners.reports.people import name_of
+
+__all__ = ["ROWS", "SOON", "UNKNOWN_LONG", "Counts", "OpenRow", "counts", "open_rows"]
+
+ROWS: Final = 12  # of each group; the rest is a link
+SOON: Final = timedelta(days=14)
+UNKNOWN_LONG: Final = timedelta(hours=6)  # longer than the longest wait between two tries
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRow:
+    """An agreement in a group: violated, lowered (its end is near), weaker, unknown or pending."""
+
+    group: str
+    channel: int
+    partner_pk: int
+    partner: str
+    key: str
+    cause: str
+    where: str
+    since: datetime | None
+    unknown_since: datetime | None
+    known_at: datetime | None
+    level: str
+    lowered_until: datetime | None
+    lowered_reason: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many agreements stand in each state, and how many in each group that needs a hand."""
+
+    states: dict[str, int]
+    groups: dict[str, int]
+
+
+def counts(*, now: datetime) -> Counts:
+    """Count all agreements, in one query."""
+    states: dict[str, int] = {}
+    groups: dict[str, int] = {}
+    for state, group, count in _grouped(now).values_list("state", "group").annotate(count=Count("pk")).order_by():
+        states[state] = states.get(state, 0) + count
+        groups[group] = groups.get(group, 0) + count
+    return Counts(states, groups)
+
+
+def open_rows(*, now: datetime) -> tuple[OpenRow, ...]:
+    """Return the first rows of each group, the longest harm first, in one query."""
+    place = Window(RowNumber(), partition_by=[F("group")], order_by=[F("ends").asc(nulls_last=True), F("pk")])
+    rows = (
+        _grouped(now)
+        .exclude(group="")
+        .annotate(ends=Coalesce("lowered_until", "now__unknown_since", "now__valid_from"), key=Min("nexthops__key"))
+        .annotate(place=place)
+        .filter(place__lte=ROWS)
+        .select_related("partner__owner")
+        .order_by("group", "place")
+    )
+    return tuple(_row(channel) for channel in rows)
+
+
+def _grouped(now: datetime) -> QuerySet[Any]:
+    """Return the living channels with the state now and the group they need a hand in, "" where none."""
+    long_ago = now - UNKNOWN_LONG
+    lost = Q(now__unknown_since__lte=long_ago) | Q(state="unknown", now__valid_from__lte=long_ago)
+    return (
+        Channel.objects.filter(removed_at__isnull=True)
+        .annotate(now=FilteredRelation("intervals", condition=Q(intervals__valid_to__isnull=True)))
+        .annotate(state=Coalesce("now__state", Value("pending")))
+        .annotate(
+            group=Case(
+                When(state="violated", then=Value("violated")),
+                When(lowered_until__lte=now + SOON, then=Value("lowered")),
+                When(state="weaker", then=Value("weaker")),
+                When(state="pending", then=Value("pending")),
+                When(lost, then=Value("unknown")),
+                default=Value(""),
+                output_field=CharField(),
+            ),
+            cause=Coalesce("now__cause", Value("")),
+            where=Coalesce("now__where", Value("")),
+            since=F("now__valid_from"),
+            unknown_since=F("now__unknown_since"),
+            known_at=F("now__known_at"),
+        )
+    )
+
+
+def _row(channel: Any) -> OpenRow:
+    return OpenRow(
+        group=channel.group,
+        channel=channel.pk,
+        partner_pk=channel.partner_id,
+        partner=channel.partner.name,
+        key=channel.key or "",
+        cause=channel.cause,
+        where=channel.where,
+        since=channel.since,
+        unknown_since=channel.unknown_since,
+        known_at=channel.known_at,
+        level=channel.level,
+        lowered_until=channel.lowered_until,
+        lowered_reason=channel.lowered_reason,
+        owner=name_of(channel.partner.owner),
+    )
