@@ -54,7 +54,7 @@ _HASHED = re.compile(r"([0-9a-f]{8})\.(\d+)", re.ASCII)
 _FAMILIES = frozenset({"ipv4", "ipv6"})
 _CERTIFICATES = ("smtp_tls_chain_files", "smtp_tls_cert_file", "smtp_tls_eccert_file", "smtp_tls_dcert_file")
 _OPENSSL_DEFAULTS = ("/usr/lib/ssl/cert.pem", "/usr/lib/ssl/certs")  # Debian's OPENSSLDIR
-_NOT_PARAMETERS = {"postfix", "openssl", "ca_pem", "ta_files", "chroot", "extra"}
+_NOT_PARAMETERS = {"postfix", "openssl", "ca_pem", "ta_files", "tls_engine_failure", "chroot", "extra"}
 
 
 class Files(Protocol):

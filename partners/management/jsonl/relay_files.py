@@ -3,13 +3,14 @@
 import os
 import stat
 from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = ["FILE_BYTES_MAX", "RelayFiles"]
 
 FILE_BYTES_MAX = 8_000_000
 NAMES_MAX = 10_000
-KEPT_MAX = 256
+KEPT_MAX = 1024
 
 _Stamp = tuple[int, int, int]
 
@@ -19,9 +20,33 @@ class RelayFiles:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, tuple[_Stamp, bytes]] = OrderedDict()
+        self.asked: list[tuple[str, bytes | list[str] | None]] = []
 
     def read(self, path: str) -> bytes | None:
         """Return the contents of *path*; None where it cannot be read, is no regular file, or is too large."""
+        content = self._content(path)
+        self.asked.append((path, content))
+        return content
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in the directory *path*, [] where it cannot be read or holds too many."""
+        found = _names(path)
+        self.asked.append((path, found))
+        return found
+
+    def forget_asked(self) -> tuple[tuple[str, bytes | list[str] | None], ...]:
+        """Return what was asked since the last call, each with the answer."""
+        asked, self.asked = tuple(self.asked), []
+        return asked
+
+    def is_as_before(self, asked: Iterable[tuple[str, bytes | list[str] | None]]) -> bool:
+        """Whether all that was *asked* would be answered in the same way now."""
+        return all(
+            _names(path) == answer if isinstance(answer, list) else self._content(path) is answer
+            for path, answer in asked
+        )
+
+    def _content(self, path: str) -> bytes | None:
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (OSError, ValueError):  # ValueError: a NUL in the path
@@ -44,10 +69,10 @@ class RelayFiles:
             self._kept.popitem(last=False)
         return content
 
-    def names(self, path: str) -> list[str]:
-        """Return the names in the directory *path*, [] where it cannot be read or holds too many."""
-        try:
-            found = [entry.name for entry in Path(path).iterdir()]
-        except (OSError, ValueError):
-            return []
-        return found if len(found) <= NAMES_MAX else []
+
+def _names(path: str) -> list[str]:
+    try:
+        found = sorted(entry.name for entry in Path(path).iterdir())
+    except (OSError, ValueError):
+        return []
+    return found if len(found) <= NAMES_MAX else []

@@ -1,6 +1,7 @@
 """One line of input: a message to a nexthop, through one smtp transport."""
 
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,10 @@ __all__ = ["Request", "RequestReader", "Unusable", "identity_of"]
 TABLE_ROWS_MAX = 100_000
 HEADERS_MAX = 1000
 SECONDS_MAX = 10**9
+RELAYS_MAX = 256
+
+_Asked = tuple[tuple[str, bytes | list[str] | None], ...]
+_Kept = tuple[RelaySettings, ParsedPolicy | Invalid | None]
 
 
 class Unusable(Exception):
@@ -55,6 +60,7 @@ class RequestReader:
 
     def __init__(self) -> None:
         self._files = RelayFiles()
+        self._relays: OrderedDict[object, tuple[_Asked, _Kept]] = OrderedDict()
 
     def read(self, line: bytes) -> Request:
         """Read one line. Errors: Unusable."""
@@ -77,14 +83,7 @@ class RequestReader:
             raise Unusable(f"nexthop {shown(nexthop.text)}: it covers the names below it and is no destination itself")
         main_cf = MainCf(_parameters(fields), _postfix(fields), FRESH_INSTALL)
         found = _found(fields, nexthop.text, main_cf, self._files)
-        policies = (found.value,) if found.key is not None else ()
-        chroot = _typed(fields, "chroot", bool, False)
-        relay = relay_settings(main_cf, openssl=_openssl(fields), chroot=chroot, files=self._files, policies=policies)
-        policy: ParsedPolicy | Invalid | None = None
-        if found.broken:
-            policy = Invalid(found.broken)
-        elif found.key is not None:
-            policy = parse_value(found.value, relay.postfix, relay)
+        relay, policy = self._relay(fields, main_cf, found)
         return Request(
             identity=fields["id"],
             nexthop=nexthop,
@@ -95,6 +94,27 @@ class RequestReader:
             message_age=_age(fields),
             headers=_headers(fields),
         )
+
+    def _relay(self, fields: dict[str, Any], main_cf: MainCf, found: Found) -> _Kept:
+        """Return the relay and the entry as it reads it, made anew only where a file has changed since."""
+        openssl, chroot = _openssl(fields), _typed(fields, "chroot", bool, False)
+        key = (tuple(main_cf.given.items()), main_cf.release, openssl, chroot, found)
+        if key in self._relays:
+            asked, kept = self._relays[key]
+            if self._files.is_as_before(asked):
+                return kept
+        self._files.forget_asked()
+        policies = (found.value,) if found.key is not None else ()
+        relay = relay_settings(main_cf, openssl=openssl, chroot=chroot, files=self._files, policies=policies)
+        policy: ParsedPolicy | Invalid | None = None
+        if found.broken:
+            policy = Invalid(found.broken)
+        elif found.key is not None:
+            policy = parse_value(found.value, relay.postfix, relay)
+        self._relays[key] = self._files.forget_asked(), (relay, policy)
+        if len(self._relays) > RELAYS_MAX:
+            self._relays.popitem(last=False)
+        return relay, policy
 
 
 def _found(fields: dict[str, Any], nexthop: str, main_cf: MainCf, files: Files) -> Found:
