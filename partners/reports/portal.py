@@ -16,7 +16,7 @@ from partners.models import Artefact, Channel, ComplianceInterval, Head, Members
 from partners.reports.drawings import MapLine, map_line
 from partners.reports.partners import own_channels
 from partners.reports.people import name_of
-from partners.reports.portal_rollover import NextCertificate, next_certificate
+from partners.reports.portal_rollover import NextCertificate, next_certificate, under_way
 from partners.reports.portal_servers import Seen, ServerRow, seen_of, server_rows
 from partners.reports.sentences import partner_sentence
 
@@ -94,6 +94,7 @@ def portal_page(user: User, pk: int, *, now: datetime) -> PortalPage | None:
     intervals = list(channel.intervals.order_by("-valid_from")[:HISTORY_ROWS])
     seen = seen_of(channel)
     own_people = set(Membership.objects.filter(partner=channel.partner_id).values_list("user", flat=True))
+    fresh = under_way(pins, seen, now=now)
     upcoming = next_certificate(channel, pins, seen, reader=user, own_people=own_people, now=now)
     digest = next((str(one.group.main_cf.get("smtp_tls_fingerprint_digest", "sha256")) for one in verdicts), "sha256")
     open_interval = next((one for one in intervals if one.valid_to is None), None)
@@ -104,7 +105,7 @@ def portal_page(user: User, pk: int, *, now: datetime) -> PortalPage | None:
         say=_say(open_interval, seen, upcoming, judged=bool(verdicts), now=now),
         upcoming=upcoming,
         refused=_refused(pins),
-        servers=server_rows(seen, verdicts, pins, key=keys[0] if keys else "", digest=digest),
+        servers=server_rows(seen, verdicts, pins, fresh=fresh, key=keys[0] if keys else "", digest=digest),
         expectation=_expectation(channel, keys, pins, verdicts),
         history=_history(pins, intervals, reader=user, own_people=own_people),
         pins=pins,

@@ -15,8 +15,9 @@ from partners.models import Change, Channel, Pin, Relay, RelayToken, Release, Us
 from partners.reports.people import name_of
 from partners.reports.portal_servers import Seen, pin_of
 
-__all__ = ["NextCertificate", "StepRow", "next_certificate"]
+__all__ = ["NextCertificate", "StepRow", "next_certificate", "under_way"]
 
+SETTLED: Final = timedelta(days=60)  # nobody takes so long to switch
 SOON: Final = timedelta(days=30)  # so long before the end a partner is asked for the next one
 
 
@@ -56,7 +57,7 @@ def next_certificate(
     pins: newest first. own_people: the partner's own accounts; whoever else sent a pin is of our mail team.
     """
     shown = [pin_of(one.leaf, pins) for one in seen]
-    fresh = _under_way(pins, shown)
+    fresh = under_way(pins, seen, now=now)
     if fresh is not None:
         return _of_pin(channel, fresh, pins, shown, by=_by(fresh, reader, own_people))
     ends = [one.leaf.facts.not_after for one in seen if one.leaf and one.leaf.facts.not_after]
@@ -65,13 +66,19 @@ def next_certificate(
     return _wanted(min(ends), now)
 
 
-def _under_way(pins: Sequence[Pin], shown: Sequence[Pin | None]) -> Pin | None:
-    """Return the newest pin that is not live everywhere, or beside which an old one is still to leave."""
+def under_way(pins: Sequence[Pin], seen: Sequence[Seen], *, now: datetime) -> Pin | None:
+    """Return the newest pin that is not live everywhere, or beside which an old one is still to leave.
+
+    Two pins that stand beside each other for long are two certificates for good.
+    """
+    shown = [pin_of(one.leaf, pins) for one in seen]
     accepted = [pin for pin in pins if pin.state in {Pin.State.ACTIVE, Pin.State.STAGED}]
     for pin in pins:
         if pin.state in {Pin.State.PROPOSED, Pin.State.STAGED}:
             return pin
         if pin.state == Pin.State.ACTIVE and not pin.is_backup:
+            if now - (pin.decided_at or pin.proposed_at) > SETTLED:
+                return None
             live = bool(shown) and all(one == pin for one in shown)
             return pin if len(accepted) > 1 or (not live and pin not in shown) else None
     return None

@@ -1,7 +1,6 @@
 """How a partner's own servers are seen: one row per address that the DNS names, and which certificate it shows."""
 
-import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,7 +8,14 @@ from typing import Any, Final
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from partners.core.certificates import CertificateFacts, certificate_facts, spki_of
+from partners.core.certificates import (
+    DIGESTS,
+    CertificateFacts,
+    cert_fingerprint,
+    certificate_facts,
+    pkey_fingerprint,
+    spki_of,
+)
 from partners.core.errors import CertificateRefused
 from partners.core.facts_json import facts_from_json, profile_key
 from partners.core.observation import PERMISSIVE, NexthopFacts, PeerFacts
@@ -21,15 +27,15 @@ from partners.reports.sentences import partner_sentence, reason_of
 __all__ = ["Leaf", "Seen", "ServerRow", "pin_of", "seen_of", "server_rows"]
 
 _MARKS: Final = {Delivery.DEFER.value: "bad", Delivery.BOUNCE.value: "bad", Delivery.UNKNOWN.value: "unk"}
+_ACCEPTED: Final = frozenset({Pin.State.ACTIVE, Pin.State.STAGED})
 _HARM: Final = (Delivery.BOUNCE.value, Delivery.DEFER.value, Delivery.UNKNOWN.value, Delivery.DELIVER.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """The certificate that one address shows. sha256, spki_sha256: in hexadecimal without colons."""
+    """The certificate that one address shows; its public key can be read."""
 
-    sha256: str
-    spki_sha256: str
+    der: bytes
     facts: CertificateFacts
 
 
@@ -84,19 +90,26 @@ def pin_of(leaf: Leaf | None, pins: Sequence[Pin]) -> Pin | None:
     if leaf is None:
         return None
     fitting = [pin for pin in pins if _names(pin, leaf)]
-    accepted = [pin for pin in fitting if pin.state in {Pin.State.ACTIVE, Pin.State.STAGED}]
+    accepted = [pin for pin in fitting if pin.state in _ACCEPTED]
     return next(iter(accepted or fitting), None)
 
 
 def server_rows(
-    seen: Sequence[Seen], verdicts: Sequence[VerdictRow], pins: Sequence[Pin], *, key: str, digest: str
+    seen: Sequence[Seen],
+    verdicts: Sequence[VerdictRow],
+    pins: Sequence[Pin],
+    *,
+    fresh: Pin | None,
+    key: str,
+    digest: str,
 ) -> tuple[ServerRow, ...]:
     """Return a row per address: what Postfix would do there by the worst of our relays, and what is shown.
 
-    verdicts: those that rest on the channel's own entries. pins: newest first. key: for the command by hand.
+    verdicts: those that rest on the channel's own entries. fresh: the pin of a rollover that is under way. key, digest:
+    for the command by hand.
     """
     judged = _worst(verdicts)
-    return tuple(_row(one, judged.get(one.address), pins, key=key, digest=digest) for one in seen)
+    return tuple(_row(one, judged.get(one.address), pins, fresh, command=(key, digest)) for one in seen)
 
 
 def _seen(mx_host: str, address: str, sighting: Sighting | None) -> Seen:
@@ -113,18 +126,18 @@ def _leaf(chain: Sequence[bytes]) -> Leaf | None:
     if not chain:
         return None
     try:
-        facts, spki = certificate_facts(chain[0]), spki_of(chain[0])
+        spki_of(chain[0])
+        return Leaf(chain[0], certificate_facts(chain[0]))
     except CertificateRefused:
         return None
-    return Leaf(hashlib.sha256(chain[0]).hexdigest(), hashlib.sha256(spki).hexdigest(), facts)
 
 
 def _names(pin: Pin, leaf: Leaf) -> bool:
-    """Whether *pin* names *leaf*; by SHA-256, or by the certificate that it came from."""
-    wanted = str(pin.digests.get("sha256", "")).replace(":", "").lower()
-    if pin.of_key:
-        return wanted == leaf.spki_sha256
-    return wanted == leaf.sha256 or (pin.certificate is not None and pin.certificate.sha256 == leaf.sha256)
+    """Whether *pin* names *leaf*; a bare fingerprint knows one algorithm, whichever its sender used."""
+    algorithm, digest = next(iter(pin.digests.items()), ("", ""))
+    if not digest or algorithm not in DIGESTS:
+        return False
+    return bool(digest == (pkey_fingerprint if pin.of_key else cert_fingerprint)(leaf.der, algorithm))
 
 
 def _worst(verdicts: Sequence[VerdictRow]) -> Mapping[str, Mapping[str, Any]]:
@@ -138,29 +151,32 @@ def _worst(verdicts: Sequence[VerdictRow]) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def _row(seen: Seen, judged: Mapping[str, Any] | None, pins: Sequence[Pin], *, key: str, digest: str) -> ServerRow:
+def _row(
+    seen: Seen,
+    judged: Mapping[str, Any] | None,
+    pins: Sequence[Pin],
+    fresh: Pin | None,
+    *,
+    command: tuple[str, str],
+) -> ServerRow:
     reasons = [reason for code in (judged or {}).get("reasons", ()) if (reason := reason_of(code))]
     flows = judged is not None and judged["delivery"] == Delivery.DELIVER.value
-    waits = pin_of(seen.leaf, pins)
     state = _MARKS.get(judged["delivery"], "ok") if judged else "unk"
-    if flows and waits is not None and len(_accepted(pins)) > 1 and waits != _accepted(pins)[0]:
+    if flows and fresh is not None and pin_of(seen.leaf, pins) not in {None, fresh}:
         state = "roll"
+    told = not flows and bool(reasons)
     return ServerRow(
         mx_host=seen.mx_host,
         address=seen.address,
         state=state,
-        text=_text(seen, pins),
-        cause="" if flows or not reasons else partner_sentence(reasons[0].value),
-        command="" if flows or not reasons else _command(reasons[0], seen, key=key, digest=digest),
+        text=_text(seen, pins, fresh),
+        cause=partner_sentence(reasons[0].value) if told else "",
+        command=_command(reasons[0], seen, *command) if told else "",
         seen_at=seen.seen_at,
     )
 
 
-def _accepted(pins: Collection[Pin]) -> list[Pin]:
-    return [pin for pin in pins if pin.state in {Pin.State.ACTIVE, Pin.State.STAGED}]
-
-
-def _text(seen: Seen, pins: Sequence[Pin]) -> str:
+def _text(seen: Seen, pins: Sequence[Pin], fresh: Pin | None) -> str:
     """Say which certificate the address shows, until when, and by which protocol."""
     if seen.seen_at is None:
         return _("not seen yet")
@@ -168,21 +184,22 @@ def _text(seen: Seen, pins: Sequence[Pin]) -> str:
         return _("no TLS")
     if seen.leaf is None:
         return _("no certificate that can be read; %s") % _protocol(seen.tls_version)
-    words = {"which": _which(seen.leaf, pins), "tls": _protocol(seen.tls_version), "end": _end(seen.leaf)}
+    words = {"which": _which(seen.leaf, pins, fresh), "tls": _protocol(seen.tls_version), "end": _end(seen.leaf)}
     return _("%(which)s, to %(end)s; %(tls)s") % words
 
 
-def _which(leaf: Leaf, pins: Sequence[Pin]) -> str:
-    pin, accepted = pin_of(leaf, pins), _accepted(pins)
+def _which(leaf: Leaf, pins: Sequence[Pin], fresh: Pin | None) -> str:
+    pin = pin_of(leaf, pins)
+    accepted = [one for one in pins if one.state in _ACCEPTED]
     if pin is None:
         return _("a certificate that nobody announced to us") if accepted else _("certificate")
     if pin.state == Pin.State.PROPOSED:
         return _("the certificate you sent, which we have not checked yet")
-    if pin.state not in {Pin.State.ACTIVE, Pin.State.STAGED}:
+    if pin.state not in _ACCEPTED:
         return _("a certificate that we do not accept any more")
-    if len(accepted) < 2:
+    if fresh is None or fresh.state not in _ACCEPTED:
         return _("current certificate")
-    return _("new certificate") if pin == accepted[0] else _("old certificate")
+    return _("new certificate") if pin == fresh else _("old certificate")
 
 
 def _protocol(version: str) -> str:
@@ -194,7 +211,7 @@ def _end(leaf: Leaf) -> str:
     return date_format(leaf.facts.not_after, "j M Y") if leaf.facts.not_after else _("an unknown day")
 
 
-def _command(reason: Reason, seen: Seen, *, key: str, digest: str) -> str:
+def _command(reason: Reason, seen: Seen, key: str, digest: str) -> str:
     return command_by_hand(
         reason, nexthop=key, mx_host=seen.mx_host, address=seen.address, port=seen.port, digest=digest
     )

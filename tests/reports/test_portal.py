@@ -117,6 +117,30 @@ def test_half_way_tells_old_from_new():
     assert "2 of 4 addresses" in page.upcoming.steps[3].title
 
 
+def test_two_certificates_for_good_are_no_rollover():
+    """Each server has had its own for months: nothing is under way, and neither is called old."""
+    world = brixner()
+    Pin.objects.filter(pk=world.pins["old"].pk).update(proposed_at=timezone.now() - 300 * DAY)
+    pin = sent(world, world.new, by=world.contact, at=timezone.now() - 200 * DAY)
+    accept(world, pin, at=timezone.now() - 190 * DAY, number=2)
+    serve(world, world.new, world.new, world.old, world.old)
+
+    page = page_of(world)
+
+    assert page.upcoming is None
+    assert {row.text.split(",")[0] for row in page.servers} == {"current certificate"}
+
+
+def test_a_bare_fingerprint_is_known_by_its_own_algorithm():
+    """Whoever pinned by SHA-1 is not told that nobody announced the certificate."""
+    world = brixner()
+    Pin.objects.filter(pk=world.pins["old"].pk).update(
+        digests={"sha1": world.old.cert_fingerprint("sha1")}, certificate=None
+    )
+
+    assert page_of(world).servers[0].text.startswith("current certificate")
+
+
 def test_switched_too_early_is_told():
     """The new one is shown before it is accepted: mail waits, and the page says what to do."""
     world = brixner(state="violated", cause="fingerprint-mismatch")
