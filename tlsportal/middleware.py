@@ -90,9 +90,10 @@ def _refusal(request: "HttpRequest") -> HTTPStatus | None:
 
 
 def _drain(request: "HttpRequest") -> None:
-    """Read and forget a bounded part of what the browser is sending."""
-    stream = request.META.get("wsgi.input")
-    left = settings.BODY_MAX_BYTES * _DRAIN_FACTOR
+    """Read and forget a bounded part of what the browser is sending; of an unknown length nothing."""
+    stream, length = request.META.get("wsgi.input"), str(request.META.get("CONTENT_LENGTH") or "")
+    most = settings.BODY_MAX_BYTES * _DRAIN_FACTOR
+    left = min(int(length), most) if length.isdecimal() and len(length) <= _DIGITS_MAX else 0
     while stream is not None and left > 0:
         try:
             part = stream.read(min(_CHUNK, left))

@@ -70,6 +70,7 @@ ACCESS: dict[str, frozenset[str]] = {
 }
 
 _DIGITS_MAX = 9
+_KEY_MAX = 2**63 - 1
 View = Callable[..., HttpResponseBase]
 
 
@@ -98,6 +99,8 @@ def door(name: str) -> Callable[[View], View]:
                     return redirect_to_login(request.get_full_path())
                 if not allowed & audiences_of(request.user):
                     raise Http404
+            if any(isinstance(number, int) and number > _KEY_MAX for number in kwargs.values()):
+                raise Http404  # no row has such a number, and not every lookup says so
             try:
                 return view(request, *args, **kwargs)
             except NotAllowed as refusal:
