@@ -67,179 +67,184 @@ class ReasonText:
     command: str = "s_client"
 
 
+def _(message: str) -> str:
+    """Mark *message* as a message id, for the tools that collect what is to be translated."""
+    return message
+
+
 _TLS = "s_client"
 _DNS = "mx"
 REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.POLICY_INVALID: ReasonText(
-        "Postfix cannot use this entry: all mail it applies to is deferred. Correct the entry.",
-        "Our settings for your mail are faulty. There is nothing for you to do.",
+        _("Postfix cannot use this entry: all mail it applies to is deferred. Correct the entry."),
+        _("Our settings for your mail are faulty. There is nothing for you to do."),
         "",
     ),
     Reason.TLS_ENGINE_OFF: ReasonText(
-        "Our relay's TLS does not work (CA file, client certificate or digest): it sends in plaintext or not at all.",
-        "Our mail server's TLS does not work. There is nothing for you to do.",
+        _("Our relay's TLS does not work (CA file, client certificate, digest): it sends in plaintext or not at all."),
+        _("Our mail server's TLS does not work. There is nothing for you to do."),
         "",
     ),
     Reason.TLS_SETTINGS_UNUSABLE: ReasonText(
-        "The protocols, ciphers or exclude that apply cannot be used: every handshake fails. Correct them.",
-        "Our settings for your mail are faulty. There is nothing for you to do.",
+        _("The protocols, ciphers or exclude that apply cannot be used: every handshake fails. Correct them."),
+        _("Our settings for your mail are faulty. There is nothing for you to do."),
         "",
     ),
     Reason.WRAPPERMODE_NEEDS_TLS: ReasonText(
-        "smtp_tls_wrappermode needs the level encrypt or more: Postfix skips every host of this nexthop.",
-        "Our settings for your mail are faulty. There is nothing for you to do.",
+        _("smtp_tls_wrappermode needs the level encrypt or more: Postfix skips every host of this nexthop."),
+        _("Our settings for your mail are faulty. There is nothing for you to do."),
         "",
     ),
     Reason.NO_SUCH_DOMAIN: ReasonText(
-        "The nexthop does not exist in the DNS: mail bounces at once. Check its spelling, then ask the partner.",
-        "Your mail domain does not exist in the DNS. Restore its MX records.",
+        _("The nexthop does not exist in the DNS: mail bounces at once. Check its spelling, then ask the partner."),
+        _("Your mail domain does not exist in the DNS. Restore its MX records."),
         _DNS,
     ),
     Reason.NULL_MX: ReasonText(
-        'The domain says by "MX 0 ." that it takes no mail: mail bounces at once.',
-        'Your MX record "0 ." says that you take no mail. Publish your mail servers instead.',
+        _('The domain says by "MX 0 ." that it takes no mail: mail bounces at once.'),
+        _('Your MX record "0 ." says that you take no mail. Publish your mail servers instead.'),
         _DNS,
     ),
     Reason.NO_ADDRESS: ReasonText(
-        "No MX host of the nexthop has an address that our relays can use: mail bounces.",
-        "None of your MX hosts has an address. Add A or AAAA records for them.",
+        _("No MX host of the nexthop has an address that our relays can use: mail bounces."),
+        _("None of your MX hosts has an address. Add A or AAAA records for them."),
         _DNS,
     ),
     Reason.LOOKUP_FAILED: ReasonText(
-        "The DNS gives no answer for this name at present; Postfix defers and asks again.",
-        "Your name servers do not answer for this name. Check them and your DNSSEC signatures.",
+        _("The DNS gives no answer for this name at present; Postfix defers and asks again."),
+        _("Your name servers do not answer for this name. Check them and your DNSSEC signatures."),
         _DNS,
     ),
     Reason.MAIL_LOOP: ReasonText(
-        "The host greets with our own name: mail would loop and bounces. Check the nexthop.",
-        "Your mail server greets with the name of ours. Check its host name.",
+        _("The host greets with our own name: mail would loop and bounces. Check the nexthop."),
+        _("Your mail server greets with the name of ours. Check its host name."),
     ),
     Reason.GREETING_REJECTED: ReasonText(
-        "The host refuses our relays in its greeting.",
-        "Your mail server refuses ours with its greeting. Allow our relays.",
+        _("The host refuses our relays in its greeting."),
+        _("Your mail server refuses ours with its greeting. Allow our relays."),
     ),
     Reason.GREETING_TEMPORARY: ReasonText(
-        "The host does not take mail at present.",
-        "Your mail server says that it takes no mail at present.",
+        _("The host does not take mail at present."),
+        _("Your mail server says that it takes no mail at present."),
     ),
     Reason.CONNECTION_LOST: ReasonText(
-        "The host ends the connection before mail can be sent.",
-        "Your mail server ends our connections. Look for our relays in its log.",
+        _("The host ends the connection before mail can be sent."),
+        _("Your mail server ends our connections. Look for our relays in its log."),
     ),
     Reason.CONNECT_FAILED: ReasonText(
-        "No connection to the host is possible at present.",
-        "Your mail server cannot be reached. Check its port and your firewall.",
+        _("No connection to the host is possible at present."),
+        _("Your mail server cannot be reached. Check its port and your firewall."),
     ),
     Reason.STARTTLS_NOT_SUPPORTED: ReasonText(
-        "The host does not offer STARTTLS. Ask the partner to switch TLS on, or to remove what filters it.",
-        "Your mail server does not offer STARTTLS. Switch it on, and check firewalls that inspect SMTP.",
+        _("The host does not offer STARTTLS. Ask the partner to switch TLS on, or to remove what filters it."),
+        _("Your mail server does not offer STARTTLS. Switch it on, and check firewalls that inspect SMTP."),
     ),
     Reason.STARTTLS_REJECTED: ReasonText(
-        "The host offers STARTTLS and then refuses it for good: mail bounces at once.",
-        "Your mail server refuses STARTTLS with a permanent error. Check its certificate and key files.",
+        _("The host offers STARTTLS and then refuses it for good: mail bounces at once."),
+        _("Your mail server refuses STARTTLS with a permanent error. Check its certificate and key files."),
     ),
     Reason.STARTTLS_TEMPORARY: ReasonText(
-        "The host offers STARTTLS and then refuses it for now, often because its key cannot be read.",
-        "Your mail server refuses STARTTLS with a temporary error. Check its certificate and key files.",
+        _("The host offers STARTTLS and then refuses it for now, often because its key cannot be read."),
+        _("Your mail server refuses STARTTLS with a temporary error. Check its certificate and key files."),
     ),
     Reason.HANDSHAKE_FAILED: ReasonText(
-        "The TLS handshake fails: no common protocol version, no common cipher, or a client certificate is asked for.",
-        "The TLS handshake with your mail server fails. Allow TLS 1.2 or 1.3 with ordinary ciphers.",
+        _("The TLS handshake fails: no common protocol version or cipher, or a client certificate is asked for."),
+        _("The TLS handshake with your mail server fails. Allow TLS 1.2 or 1.3 with ordinary ciphers."),
     ),
     Reason.CERTIFICATE_NOT_SENT: ReasonText(
-        "The host sends no certificate, so that nothing can be matched.",
-        "Your mail server sends no certificate. Configure one.",
+        _("The host sends no certificate, so that nothing can be matched."),
+        _("Your mail server sends no certificate. Configure one."),
     ),
     Reason.CERTIFICATE_NOT_FOR_SERVERS: ReasonText(
-        "The certificate, or a CA above it, is not meant for servers (extended key usage without serverAuth).",
-        "Your certificate is not meant for servers. Order one whose extended key usage holds serverAuth.",
+        _("The certificate, or a CA above it, is not meant for servers (extended key usage without serverAuth)."),
+        _("Your certificate is not meant for servers. Order one whose extended key usage holds serverAuth."),
     ),
     Reason.CERTIFICATE_EXPIRED: ReasonText(
-        "A certificate of the chain has expired. Ask the partner to renew it.",
-        "A certificate that your mail server sends has expired. Renew it, intermediates included.",
+        _("A certificate of the chain has expired. Ask the partner to renew it."),
+        _("A certificate that your mail server sends has expired. Renew it, intermediates included."),
     ),
     Reason.CERTIFICATE_NOT_YET_VALID: ReasonText(
-        "A certificate of the chain is not valid yet.",
-        "A certificate that your mail server sends is not valid yet. Check its dates.",
+        _("A certificate of the chain is not valid yet."),
+        _("A certificate that your mail server sends is not valid yet. Check its dates."),
     ),
     Reason.CERTIFICATE_SELF_SIGNED: ReasonText(
-        "The certificate is self-signed: no CA vouches for it. Pin its fingerprint, or ask for one from a CA.",
-        "Your certificate is self-signed. Use one from a CA, or agree on its fingerprint with us.",
+        _("The certificate is self-signed: no CA vouches for it. Pin its fingerprint, or ask for one from a CA."),
+        _("Your certificate is self-signed. Use one from a CA, or agree on its fingerprint with us."),
     ),
     Reason.CERTIFICATE_NOT_TRUSTED: ReasonText(
-        "The chain leads to no CA that this entry trusts; often an intermediate certificate is not sent.",
-        "Your chain leads to no CA that we trust. Send all intermediate certificates.",
+        _("The chain leads to no CA that this entry trusts; often an intermediate certificate is not sent."),
+        _("Your chain leads to no CA that we trust. Send all intermediate certificates."),
     ),
     Reason.CERTIFICATE_WEAK: ReasonText(
-        "A certificate is signed with SHA-1 or has a key that is too short.",
-        "A certificate of your chain is signed with SHA-1 or has a key that is too short. Replace it.",
+        _("A certificate is signed with SHA-1 or has a key that is too short."),
+        _("A certificate of your chain is signed with SHA-1 or has a key that is too short. Replace it."),
     ),
     Reason.CERTIFICATE_CA_INVALID: ReasonText(
-        "A certificate of the chain signs others and may not.",
-        "A certificate of your chain signs others without being a CA. Replace the chain.",
+        _("A certificate of the chain signs others and may not."),
+        _("A certificate of your chain signs others without being a CA. Replace the chain."),
     ),
     Reason.CERTIFICATE_NAME_CONSTRAINED: ReasonText(
-        "The CA may not certify this name (name constraints).",
-        "Your CA may not certify this name. Use another CA or name.",
+        _("The CA may not certify this name (name constraints)."),
+        _("Your CA may not certify this name. Use another CA or name."),
     ),
     Reason.CERTIFICATE_CHAIN_TOO_LONG: ReasonText(
-        "The chain has more intermediates than smtp_tls_scert_verifydepth allows.",
-        "Your chain has too many intermediate certificates.",
+        _("The chain has more intermediates than smtp_tls_scert_verifydepth allows."),
+        _("Your chain has too many intermediate certificates."),
     ),
     Reason.VALIDATION_FAILURE: ReasonText(
-        "OpenSSL refuses the chain: a signature does not fit or a certificate is malformed.",
-        "Your certificate chain is malformed, or a signature in it does not fit.",
+        _("OpenSSL refuses the chain: a signature does not fit or a certificate is malformed."),
+        _("Your certificate chain is malformed, or a signature in it does not fit."),
     ),
     Reason.CERTIFICATE_HOST_MISMATCH: ReasonText(
-        "The certificate holds none of the names that this entry expects.",
-        "Your certificate does not hold the name that was agreed. Add it as a DNS subject alternative name.",
+        _("The certificate holds none of the names that this entry expects."),
+        _("Your certificate does not hold the name that was agreed. Add it as a DNS subject alternative name."),
     ),
     Reason.FINGERPRINT_MISMATCH: ReasonText(
-        "The certificate is none of the pinned ones: renewed without notice, or not the partner's.",
-        "Your certificate is none of those announced to us. Upload the new one, or put the announced one back.",
+        _("The certificate is none of the pinned ones: renewed without notice, or not the partner's."),
+        _("Your certificate is none of those announced to us. Upload the new one, or put the announced one back."),
         "fingerprint",
     ),
     Reason.FINGERPRINT_UNUSABLE: ReasonText(
-        "No fingerprint of this entry has the length of the relay's digest algorithm.",
-        "Our settings for your mail are faulty. There is nothing for you to do.",
+        _("No fingerprint of this entry has the length of the relay's digest algorithm."),
+        _("Our settings for your mail are faulty. There is nothing for you to do."),
         "",
     ),
     Reason.STS_MX_NOT_LISTED: ReasonText(
-        "The MX host fits no pattern of the MTA-STS policy in this entry: Postfix skips it.",
-        "Your MTA-STS policy does not list this MX host. Add it to the policy, or remove it from your MX records.",
+        _("The MX host fits no pattern of the MTA-STS policy in this entry: Postfix skips it."),
+        _("Your MTA-STS policy does not list this MX host. Add it to the policy, or remove it from your MX records."),
         _DNS,
     ),
     Reason.STS_POLICY_FAILED: ReasonText(
-        "This entry says that the partner's MTA-STS policy could not be used: no certificate is accepted.",
-        "Your MTA-STS policy could not be fetched or read. Check its web server and its contents.",
+        _("This entry says that the partner's MTA-STS policy could not be used: no certificate is accepted."),
+        _("Your MTA-STS policy could not be fetched or read. Check its web server and its contents."),
         "",
     ),
     Reason.DNSSEC_INVALID: ReasonText(
-        "The DNS answers are not protected by DNSSEC as this entry demands.",
-        "Your DNS answers are not protected by DNSSEC. Check signatures and the DS record.",
+        _("The DNS answers are not protected by DNSSEC as this entry demands."),
+        _("Your DNS answers are not protected by DNSSEC. Check signatures and the DS record."),
         _DNS,
     ),
     Reason.TLSA_INVALID: ReasonText(
-        "The certificate does not fit the published TLSA records.",
-        "Your certificate does not fit your TLSA records. Publish the new record before the new certificate.",
+        _("The certificate does not fit the published TLSA records."),
+        _("Your certificate does not fit your TLSA records. Publish the new record before the new certificate."),
         "tlsa",
     ),
     Reason.DANE_REQUIRED: ReasonText(
-        "This entry demands usable TLSA records, and there are none.",
-        "There are no usable TLSA records for your mail server. Publish one with usage 3.",
+        _("This entry demands usable TLSA records, and there are none."),
+        _("There are no usable TLSA records for your mail server. Publish one with usage 3."),
         "tlsa",
     ),
     Reason.NOT_MEASURED: ReasonText(
-        "Nothing is known of this address at present; this is neither good nor bad news.",
-        "Our last attempt to see this address failed. We try again by ourselves.",
+        _("Nothing is known of this address at present; this is neither good nor bad news."),
+        _("Our last attempt to see this address failed. We try again by ourselves."),
     ),
     Reason.PLAINTEXT: ReasonText(
-        "Mail flows without encryption.",
-        "Mail to your server flows without encryption. Switch STARTTLS on.",
+        _("Mail flows without encryption."),
+        _("Mail to your server flows without encryption. Switch STARTTLS on."),
     ),
     Reason.BELOW_AGREED: ReasonText(
-        "Mail flows, but the entry in force demands less than what was agreed. Raise the level of the entry.",
-        "Our settings for your mail demand less than what we agreed. There is nothing for you to do.",
+        _("Mail flows, but the entry in force demands less than what was agreed. Raise the level of the entry."),
+        _("Our settings for your mail demand less than what we agreed. There is nothing for you to do."),
         "",
     ),
 }
