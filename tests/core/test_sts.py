@@ -11,7 +11,7 @@ from partners.core.reasons import Reason
 from partners.core.relay import DEBIAN_13, PostfixRelease, RelaySettings
 from partners.core.sts import StsPolicy
 from partners.core.verdict import Verdict, judge
-from tests.core.judged import ALONE, GOOD, MX2, NAMED, NOW, RELAY, ROOT, Stage, dns, host, of, peer, plain, stopped
+from tests.core.judged import ALONE, GOOD, MX2, NAMED, NOW, RELAY, ROOT, dns, host, of, peer, plain, stopped
 
 RELAY_13 = replace(RELAY, postfix=DEBIAN_13[0], openssl=DEBIAN_13[1], smtp_tls_security_level=SecurityLevel.MAY)
 PIN = GOOD.cert_fingerprint()
