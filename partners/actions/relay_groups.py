@@ -17,11 +17,19 @@ from partners.core.lifetime import TIME_UNITS, seconds_of
 from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
 from partners.models import RelayGroup, User
 
-__all__ = ["DEFAULT_GROUP", "add_group", "ensure_group", "settings_by_group", "settings_of"]
+__all__ = [
+    "DEFAULT_GROUP",
+    "MAP_TYPES",
+    "add_group",
+    "demand_group",
+    "ensure_group",
+    "settings_by_group",
+    "settings_of",
+]
 
 DEFAULT_GROUP = "main"
 _LIST = re.compile(r"[,\s:]+")
-_MAP_TYPES = {"hash", "lmdb", "cdb", "btree", "texthash"}
+MAP_TYPES = {"hash", "lmdb", "cdb", "btree", "texthash"}
 _PATH = re.compile(r"/[A-Za-z0-9._/-]{1,199}", re.ASCII)  # becomes tafile=: no blank, comma or control character
 
 
@@ -52,12 +60,6 @@ def add_group(
     """Add a relay group; SettingsRefused for what the relays could not take."""
     demand_approver(by)
     subject = _("relay group %s") % name
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", name):
-        raise SettingsRefused(subject, _("its name takes a-z, 0-9 and -"))
-    if map_type not in _MAP_TYPES:
-        raise SettingsRefused(subject, _("map type %s is not known") % map_type, ", ".join(sorted(_MAP_TYPES)))
-    if not _PATH.fullmatch(tafile_directory):
-        raise SettingsRefused(subject, _("the directory of trust anchors is no plain absolute path"))
     group = RelayGroup(
         name=name,
         postfix=postfix,
@@ -67,13 +69,26 @@ def add_group(
         main_cf=dict(main_cf or {}),
         ca_pem=ca_pem,
     )
-    settings_of(group)
+    demand_group(group)
     if RelayGroup.objects.filter(name=name).exists():
         raise SettingsRefused(subject, _("there is one of that name"))
     with transaction.atomic():
         group.save(force_insert=True)
         audit.record("relay-group.added", f"relay group {name}", by=by, now=now)
     return group
+
+
+def demand_group(group: RelayGroup) -> None:
+    """Raise SettingsRefused where the columns of *group* could not stand in a map or cannot be read."""
+    subject = _("relay group %s") % group.name
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", group.name):
+        raise SettingsRefused(subject, _("its name takes a-z, 0-9 and -"))
+    if group.map_type not in MAP_TYPES:
+        known = ", ".join(sorted(MAP_TYPES))
+        raise SettingsRefused(subject, _("map type %s is not known") % group.map_type, known)
+    if not _PATH.fullmatch(group.tafile_directory):
+        raise SettingsRefused(subject, _("the directory of trust anchors is no plain absolute path"))
+    settings_of(group)
 
 
 def settings_by_group() -> dict[int, RelaySettings | str]:

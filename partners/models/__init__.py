@@ -7,7 +7,7 @@ from partners.models.facts import Address, ChainLink, DnsSighting, Endpoint, Obs
 from partners.models.invitations import Invitation
 from partners.models.looks import Look
 from partners.models.pins import Certificate, Pin
-from partners.models.relays import Relay, RelayGroup, RelayToken
+from partners.models.relays import GroupChange, Relay, RelayGroup, RelayToken
 from partners.models.releases import Approval, Artefact, Candidate, CandidateMap, Change, Head, Release
 from partners.models.states import ComplianceInterval, VerdictRow
 
@@ -26,6 +26,7 @@ __all__ = [
     "Contact",
     "DnsSighting",
     "Endpoint",
+    "GroupChange",
     "Head",
     "Invitation",
     "Look",

@@ -1,8 +1,10 @@
 """Our Postfix hosts, in groups that share one map."""
 
+from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 
-__all__ = ["Relay", "RelayGroup", "RelayToken"]
+__all__ = ["GroupChange", "Relay", "RelayGroup", "RelayToken"]
 
 
 class RelayGroup(models.Model):
@@ -25,6 +27,41 @@ class RelayGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class GroupChange(models.Model):
+    """A change of a relay group's settings that asks less of peers: it waits for a second person.
+
+    fields: the columns that change, as they shall be. version: of the group when it was proposed. weakens: sentences on
+    what it asks less, for whoever decides.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        APPLIED = "applied"
+        REFUSED = "refused"
+
+    group = models.ForeignKey(RelayGroup, models.PROTECT, related_name="changes")
+    fields = models.JSONField()
+    version = models.PositiveIntegerField()
+    weakens = models.JSONField(default=list)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("made_at", "pk")
+        constraints = (
+            models.CheckConstraint(
+                name="group_change_second_person",
+                condition=~Q(state="applied") | (Q(decided_by__isnull=False) & ~Q(decided_by=F("author"))),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"change {self.pk} of {self.group_id}"
 
 
 class Relay(models.Model):

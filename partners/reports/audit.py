@@ -50,6 +50,8 @@ ACTS: dict[str, Promise] = {
     "probe.asked": _("asked for a look"),
     "relay-group.added": _("added a relay group"),
     "relay-group.changed": _("changed a relay group"),
+    "relay-group.proposed": _("proposed a change of a relay group"),
+    "relay-group.refused": _("refused a change of a relay group"),
     "relay-token.made": _("made a relay token"),
     "relay-token.revoked": _("revoked a relay token"),
     "release.published": _("published a release"),
