@@ -1,8 +1,9 @@
-"""Zones of the kit's DNS: records as text, signed here so that a test can also break the signatures.
+r"""Zones of the kit's DNS: records as text, signed here so that a test can also break the signatures.
 
     zone = dns.zone("example.com")                            unsigned
     zone = dns.zone("example.com", signed=True)               with a chain from the kit's own root
     zone.add("@ MX 10 mx", "mx A 198.18.0.1", "mx AAAA 2001:db8::1", "alias CNAME mx.example.net.", "@ MX 0 .")
+    zone.add(r"_25._tcp.mx TLSA \# 030101ff")                 octets that are no such record
     zone.replace("@ MX 10 other")                             instead of all records of that name and type
     zone.remove("mx AAAA")                                    all of that name and type; NODATA or NXDOMAIN follows
     zone.tlsa("mx", leaf)                                     3 1 1; usage=, selector=, matching=, port=
@@ -21,6 +22,7 @@ import dns.dnssec
 import dns.dnssectypes
 import dns.exception
 import dns.name
+import dns.rdata
 import dns.rdataclass
 import dns.rdataset
 import dns.rdatatype
@@ -155,6 +157,9 @@ class Zone:
     def _parse(self, *records: str, origin: dns.name.Name | None = None) -> list[tuple[Key, dns.rdataset.Rdataset]]:
         found = []
         for record in records:
+            if r" \# " in record:
+                found.append(self._generic(record, origin or self.origin))
+                continue
             try:
                 rrsets = dns.zonefile.read_rrsets(
                     record,
@@ -167,6 +172,13 @@ class Zone:
                 raise ValueError(f"zone {self.name}: {record!r}: {cause}") from cause
             found += [((rrset.name, rrset.rdtype), rrset.to_rdataset()) for rrset in rrsets]
         return found
+
+    def _generic(self, record: str, origin: dns.name.Name) -> tuple[Key, dns.rdataset.Rdataset]:
+        r"""Read 'NAME TYPE \# HEX', octets that need not be such a record (RFC 3597 section 5, without the length)."""
+        owner, rdtype, _, octets = record.split()
+        found = dns.rdataset.Rdataset(dns.rdataclass.IN, dns.rdatatype.from_text(rdtype))
+        found.add(dns.rdata.GenericRdata(found.rdclass, found.rdtype, bytes.fromhex(octets)), self.ttl)
+        return (dns.name.from_text(owner, origin), found.rdtype), found
 
     def _key_of(self, owner: str) -> Key:
         name, _, rdtype = owner.partition(" ")

@@ -57,8 +57,16 @@ def report(compared: Sequence[Compared]) -> str:
                 f"Postfix: {_words(one.did)}\n\n{lines}\n\n"
                 f"Predicted: {_words(one.predicted)} {'; '.join(one.predicted.why)}\n"
             )
-    outcomes = (f"    {one.case.name:34} {' '.join(map(str, _words(one.did)))}  # {one.case.shows}" for one in compared)
-    return "\n".join([*parts, "## What Postfix did", *outcomes, ""])
+    return "\n".join(parts)
+
+
+def listing(cases: Sequence[Case], deeds: Mapping[str, Said]) -> str:
+    """Return a line per case, what Postfix did and what that is to show, and then the lines of its log."""
+    return "".join(
+        f"{case.name:34} {' '.join(map(str, _words(deeds[case.name])))}  # {case.shows}\n"
+        + "".join(f"    | {line}\n" for line in deeds[case.name].why)
+        for case in cases
+    )
 
 
 def _words(said: Said) -> tuple[object, ...]:

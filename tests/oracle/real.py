@@ -28,7 +28,7 @@ _ENGINE = {
     "minimal_backoff_time": "300s",
     "default_process_limit": "60",
 }
-LAST_OUTCOME_SECONDS = 100.0
+LAST_OUTCOME_SECONDS = 70.0
 _SENDER = "sender@relay.example"
 
 
@@ -56,6 +56,7 @@ class Relay:
             one.case.name: names.setdefault(_settings_key(one), f"o{len(names)}") for one in self.placed
         }
         services = {self._transports[one.case.name]: _service(one) for one in self.placed}
+        _refuse_meddling(self.placed)
         self.postfix = Postfix(
             root=root,
             policy="".join(f"{key}\t{value}\n" for one in self.placed for key, value in one.table),
@@ -81,7 +82,8 @@ class Relay:
 
     def log_of(self, name: str) -> str:
         """Return the lines of the log about a case, for one that has no outcome."""
-        return self.postfix.log.text(self._queue_ids.get(name, name))
+        deaths = "\n".join(line for line in self.postfix.log.lines if "fatal:" in line or "panic:" in line)
+        return f"{self.postfix.log.text(self._queue_ids.get(name, name))}\n{deaths[-1000:]}"
 
     def recipient(self, one: Placed) -> str:
         """Return the address that stands for a case: its local part tells the release."""
@@ -122,6 +124,16 @@ def said(outcome: Outcome, recipient: str, under_tls: Mapping[str, bool]) -> Sai
         word = "none"  # an attempt under TLS at the same address may have come before
     why = (*outcome.lines, f"status={outcome.status} ({outcome.reason})")
     return Said(outcome.status, word, plaintext, outcome.dsn, mx, why)
+
+
+def _refuse_meddling(placed: Sequence[Placed]) -> None:
+    """Raise ValueError where the entry of one case would apply to another: they share one table."""
+    owners = {key.lower(): one.case.name for one in placed for key, _ in one.table}
+    for one in placed:
+        labels = one.nexthop.lower().split(".")
+        for key in (one.nexthop.lower(), *(f".{'.'.join(labels[at:])}" for at in range(1, len(labels)))):
+            if owners.get(key, one.case.name) != one.case.name:
+                raise ValueError(f"case {owners[key]}: its key {key} would apply to case {one.case.name}")
 
 
 def _settings_key(one: Placed) -> tuple[object, ...]:

@@ -143,8 +143,9 @@ def _tlsa(naming: Naming, text: str) -> str:
     owner = "mx" if words[0].isdigit() else words.pop(0)
     usage, selector, matching = (int(word) for word in words[:3])
     association = _association(naming, "".join(words[3:]) or "leaf", selector, matching)
-    owner = owner if owner.startswith("_") else f"_25._tcp.{owner}".removesuffix(".@")
-    return f"{below + ': ' if below else ''}{owner} TLSA {usage} {selector} {matching} {association}"
+    owner = owner if owner[0] in "_*" else f"_25._tcp.{owner}".removesuffix(".@")
+    octets = bytes([usage, selector, matching]).hex() + association
+    return rf"{below + ': ' if below else ''}{owner} TLSA \# {octets}"
 
 
 def _association(naming: Naming, of: str, selector: int, matching: int) -> str:

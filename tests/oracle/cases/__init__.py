@@ -1,6 +1,37 @@
 """The cases, by theme; each module has its CASES."""
 
 from tests.oracle.case import Case
-from tests.oracle.cases import chain, lookup, names, smtp
+from tests.oracle.cases import (
+    addresses,
+    chain,
+    dane,
+    fingerprint,
+    grammar,
+    hosts,
+    idn,
+    later,
+    levels,
+    lookup,
+    names,
+    protocols,
+    smtp,
+    tafile,
+)
 
-ALL: tuple[Case, ...] = (*lookup.CASES, *names.CASES, *chain.CASES, *smtp.CASES)
+MODULES = (
+    lookup,
+    grammar,
+    levels,
+    names,
+    chain,
+    tafile,
+    fingerprint,
+    dane,
+    hosts,
+    addresses,
+    smtp,
+    protocols,
+    idn,
+    later,
+)
+ALL: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
