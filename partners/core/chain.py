@@ -1,7 +1,7 @@
 """The chain of the peer's certificate, judged by OpenSSL as Postfix asks it to (levels verify and secure, "Trusted").
 
 Two kinds of anchors. CAfile: self-signed certificates only, dates of the root count. tafile: synthetic DANE, so that
-intermediates, the leaf and bare keys are anchors too, whose own dates do not count.
+intermediates, the leaf and bare keys are anchors too; of their own dates only those of a root count.
 Source: tls_set_ca_certificate_info(), tls_client_start(), tls_dane_load_trustfile(); OpenSSL's x509_vfy.c.
 """
 
@@ -175,7 +175,7 @@ def _verify(chain: tuple[bytes, ...], anchors: Anchors, at: datetime, depth: int
     path = tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, link) for link in verified)
     result = _check_path(path, depth, strict)
     if result.trusted and anchors.synthetic:
-        result = _check_dates(path if path[-1] in trusted_keys else path[:-1], at, result)
+        result = _check_dates(path if path[-1] in trusted_keys or _is_self_issued(path[-1]) else path[:-1], at, result)
     return replace(result, path=path)
 
 
@@ -216,6 +216,15 @@ def _check_path(path: tuple[bytes, ...], depth: int, strict: bool) -> ChainResul
         if parts.signature_algorithm in _WEAK_SIGNATURES and position < len(path) - 1:  # an anchor's counts for nothing
             return ChainResult(False, Reason.CERTIFICATE_WEAK, position, "CA signature digest algorithm too weak")
     return ChainResult(trusted=True)
+
+
+def _is_self_issued(der: bytes) -> bool:
+    """Whether *der* is a root: as an anchor its own dates count, unlike those of an intermediate (internal_verify())."""
+    try:
+        parts = asn1.read_certificate(der)
+    except asn1.DerError:
+        return False
+    return parts.subject == parts.issuer
 
 
 def _check_dates(path: tuple[bytes, ...], at: datetime, result: ChainResult) -> ChainResult:

@@ -15,6 +15,7 @@ ISSUER = ROOT.intermediate("Chain issuer")
 LEAF = ISSUER.leaf("mx.example.com")
 ALONE = self_signed("mx.example.com")
 OLD_ROOT = root_ca("Old root", not_after=PAST)
+OLD_ISSUER = ROOT.intermediate("Old issuer", not_after=PAST)
 
 
 def ca_file(*certificates: Certificate) -> Anchors:
@@ -155,7 +156,19 @@ class TestTaFile:
             pytest.param(LEAF.chain, ta_file("note\n" + ROOT.pem + "note"), "", id="text-around"),
             pytest.param(LEAF.chain, ta_file(ALONE.pem), Reason.CERTIFICATE_NOT_TRUSTED, id="other"),
             pytest.param(LEAF.chain, ta_file(ALONE.spki_pem), Reason.CERTIFICATE_NOT_TRUSTED, id="other-key"),
-            pytest.param((OLD_ROOT.leaf("mx"),), ta_file(OLD_ROOT.pem), "", id="dates-of-anchor-do-not-count"),
+            pytest.param(
+                (OLD_ROOT.leaf("mx"),), ta_file(OLD_ROOT.pem), Reason.CERTIFICATE_EXPIRED, id="dates-of-a-root"
+            ),
+            pytest.param(
+                (OLD_ROOT.leaf("mx"), OLD_ROOT),
+                ta_file(OLD_ROOT.spki_pem),
+                Reason.CERTIFICATE_EXPIRED,
+                id="sent-root-of-key",
+            ),
+            pytest.param((OLD_ROOT.leaf("mx"),), ta_file(OLD_ROOT.spki_pem), "", id="a-bare-key-has-no-dates"),
+            pytest.param(
+                OLD_ISSUER.leaf("mx").chain, ta_file(OLD_ISSUER.pem), "", id="dates-of-an-intermediate-do-not-count"
+            ),
             pytest.param(
                 ROOT.leaf("mx", not_after=PAST).chain, ta_file(ROOT.pem), Reason.CERTIFICATE_EXPIRED, id="expired-leaf"
             ),
