@@ -37,9 +37,7 @@ class BodyLimitMiddleware:
             return self.get_response(request)
         log.warning("body_refused", code=int(status), ip=request.META.get("REMOTE_ADDR"))
         _drain(request)
-        answer = too_large(request, status=status, limit=settings.BODY_MAX_BYTES)
-        answer["Connection"] = "close"
-        return answer
+        return too_large(request, status=status, limit=settings.BODY_MAX_BYTES)
 
 
 class SecretLinkMiddleware:
