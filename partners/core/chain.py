@@ -219,7 +219,7 @@ def _check_path(path: tuple[bytes, ...], depth: int, strict: bool) -> ChainResul
 
 
 def _is_self_issued(der: bytes) -> bool:
-    """Whether *der* is a root: as an anchor its own dates count, unlike those of an intermediate (internal_verify())."""
+    """Whether *der* is a root: its own dates count, unlike those of an intermediate (internal_verify())."""
     try:
         parts = asn1.read_certificate(der)
     except asn1.DerError:

@@ -22,6 +22,7 @@ __all__ = ["EffectivePolicy", "nexthop_port", "profile_for", "resolve", "resolve
 
 _BOUNDS_SINCE = PostfixRelease(3, 6)
 _NEW_DEFAULT, _OLD_DEFAULT = ">=TLSv1", "!SSLv2:!SSLv3"  # of smtp_tls_protocols, since and before 3.6
+_LIST = re.compile(r"[:,\s]+")
 _DANE = {SecurityLevel.DANE, SecurityLevel.DANE_ONLY}
 
 
@@ -162,7 +163,9 @@ def _names(match: tuple[str, ...], effective: EffectivePolicy, relay: RelaySetti
         return ("hostname",)
     of_verify = effective.level is SecurityLevel.VERIFY
     default = relay.smtp_tls_verify_cert_match if of_verify else relay.smtp_tls_secure_cert_match
-    return tuple(name for value in match or default for name in re.split(r"[:,\s]+", value) if name)
+    if match:
+        return tuple(name for value in match for name in value.split(":") if name)
+    return tuple(name for value in default for name in _LIST.split(value) if name)
 
 
 def _with_digests(effective: EffectivePolicy, match: tuple[str, ...], relay: RelaySettings) -> EffectivePolicy:

@@ -16,7 +16,7 @@ from partners.core.relay import RelaySettings
 
 __all__ = ["DIGEST_SIZES", "engine_failure", "is_loadable_ca_file"]
 
-# Every digest that OpenSSL 3 finds by this name in its default provider -> bytes.
+# Digests that OpenSSL 3 finds in its default provider -> bytes.
 DIGEST_SIZES = {
     **DIGESTS,
     "sha224": 28,

@@ -3,16 +3,19 @@
 Source: smtp_helo(), smtp_start_tls() in src/smtp/smtp_proto.c; texts and status codes as smtp(8) logs them.
 """
 
+import contextlib
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from partners.core import chain as chains
-from partners.core.certificates import cert_fingerprint, clean_text, pkey_fingerprint
+from partners.core.certificates import clean_text, spki_of
 from partners.core.dane import match_tlsa
 from partners.core.effective import EffectivePolicy
 from partners.core.errors import CertificateRefused
+from partners.core.grammar import written_digest
 from partners.core.levels import SecurityLevel
 from partners.core.matching import match_names
 from partners.core.observation import PeerFacts, Stage, TlsFacts
@@ -255,9 +258,9 @@ def _by_fingerprint(
         return _not_verified(TlsStatus.ANONYMOUS, Reason.CERTIFICATE_NOT_SENT)
     if not effective.digests:
         return _not_verified(TlsStatus.UNTRUSTED, Reason.FINGERPRINT_UNUSABLE)
-    for fingerprint in _fingerprints(tls.chain[0], effective.algorithm):
-        if bytes.fromhex(fingerprint.replace(":", "")) in effective.digests:
-            return _delivered(TlsStatus.VERIFIED, fingerprint)
+    for digest in _digests(tls.chain[0], effective.algorithm):
+        if digest in effective.digests:
+            return _delivered(TlsStatus.VERIFIED, written_digest(digest))
     return _not_verified(TlsStatus.UNTRUSTED, Reason.FINGERPRINT_MISMATCH)
 
 
@@ -286,11 +289,11 @@ _JUDGES: dict[SecurityLevel, _Judge] = {
 }
 
 
-def _fingerprints(der: bytes, algorithm: str) -> tuple[str, ...]:
-    try:
-        return cert_fingerprint(der, algorithm), pkey_fingerprint(der, algorithm)
-    except CertificateRefused:
-        return (cert_fingerprint(der, algorithm),)
+def _digests(der: bytes, algorithm: str) -> Iterator[bytes]:
+    """Yield the digest of the certificate, then that of its key."""
+    yield hashlib.new(algorithm, der, usedforsecurity=False).digest()
+    with contextlib.suppress(CertificateRefused):
+        yield hashlib.new(algorithm, spki_of(der), usedforsecurity=False).digest()
 
 
 def _status_of_mismatch(relay: RelaySettings) -> TlsStatus:

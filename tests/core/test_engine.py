@@ -1,5 +1,6 @@
 """Where smtp(8) disables its TLS: may goes in plaintext, encrypt and above wait."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -70,7 +71,15 @@ def test_no_fingerprint_is_compared_without_an_engine() -> None:
     assert "unavailable" in verdict(PINNED, peer(GOOD), relay=relay).text
 
 
-@pytest.mark.parametrize("digest", ["sha384", "SHA256", "Sha256", "sha512-224", "sha3-256"])
+@pytest.mark.parametrize("digest", ["sha384", "SHA256", "Sha256", "sha3-256", "sm3"])
 def test_digests_that_openssl_knows(digest: str) -> None:
     """More than the portal pins with."""
     assert engine_failure(replace(RELAY, smtp_tls_fingerprint_digest=digest)) == ""
+
+
+def test_a_digest_that_the_portal_does_not_pin_with() -> None:
+    """It is compared all the same."""
+    digest = hashlib.sha384(GOOD.der).hexdigest()
+    relay = replace(RELAY, smtp_tls_fingerprint_digest="sha384")
+
+    assert said(replace(PINNED, match=(digest,)), peer(GOOD), relay) == "Verified"

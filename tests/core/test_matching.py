@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 from OpenSSL import crypto
 from OpenSSL._util import ffi, lib
 
+from partners.core.effective import resolve
+from partners.core.grammar import parse_value
 from partners.core.matching import match_names
+from partners.core.relay import DEBIAN_13, RelaySettings
 from tests.kit.ca import Certificate, new_key, self_signed
 
 KEY = new_key()
@@ -139,3 +142,18 @@ def test_openssl_is_of_the_same_opinion(seen: str, asked: str, below: bool) -> N
 
     opinion = openssl_matches(certificate, pattern.encode())
     assert opinion in {None, match_names((pattern,), D, "mx", certificate.der).matched}
+
+
+def test_a_blank_within_a_field_stays() -> None:
+    """Braces (release 3.10) let blanks into match=, which is split at colons alone."""
+    policy = parse_value("secure { match = a : hostname }", DEBIAN_13[0])
+
+    assert resolve(policy, RelaySettings()).names == ("a ", " hostname")
+
+
+def test_ipv6_nexthops_are_compared_as_addresses() -> None:
+    """The tag ipv6: is no part of the address."""
+    der = self_signed("x.example", ips=("2001:db8::1",)).der
+
+    assert match_names(("nexthop",), "[ipv6:2001:db8::1]:25", "x", der).matched
+    assert not match_names(("nexthop",), "[IPv6:2001:db8::2]", "x", der).matched
