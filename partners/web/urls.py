@@ -15,6 +15,7 @@ from partners.web.views import (
     probing,
     relays,
     releases,
+    settings,
     whatif,
 )
 
@@ -53,6 +54,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/table.csv", audit.table, name="audit-csv"),
     path("certificates/", certificates.show, name="certificate-list"),
     path("certificates/table.csv", certificates.table, name="certificate-csv"),
+    path("settings/", settings.show, name="settings-home"),
+    path("settings/new-group/", settings.add, name="relay-group-add"),
+    path("settings/changes/<int:pk>/", settings.decide, name="relay-group-decide"),
+    path("settings/groups/<slug:group>/", settings.change, name="relay-group-change"),
     path("compliance/", compliance.show, name="compliance"),
     path("compliance/table.csv", compliance.table, name="compliance-csv"),
     path("invitations/", invitations.accept, name="invitation-accept"),

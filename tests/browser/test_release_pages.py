@@ -7,6 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
+from partners.actions.group_changes import change_group
 from partners.actions.tokens import make_relay_token, note_fetch, token_of
 from partners.models import RelayGroup, User
 from tests.web.candidate_world import World, world
@@ -25,6 +26,7 @@ def here() -> World:
     assert token is not None
     note_fetch(token, found.second.number, now=now)
     make_relay_token(group, by=found.ann, now=now, relay="relay2.house.example")
+    change_group(group, {"main_cf": {"smtp_tls_mandatory_ciphers": "low"}}, version=1, by=found.bob, now=now)
     return found
 
 
@@ -58,7 +60,7 @@ def test_the_candidate_is_accessible(here: World, look: Look) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/releases/", "/releases/1/", "/releases/compare/?old=1&new=2", "/export/", "/relays/", "/audit/", "/audit/?act=candidate.cut", "/certificates/"],
+    ["/releases/", "/releases/1/", "/releases/compare/?old=1&new=2", "/export/", "/relays/", "/audit/", "/audit/?act=candidate.cut", "/certificates/", "/settings/", "/settings/groups/main/"],
 )
 def test_the_page_is_accessible(here: World, look: Look, path: str) -> None:
     """axe finds nothing in light and dark, and nothing scrolls sideways at 390 px."""
