@@ -7,33 +7,35 @@ Source: smtp_addr.c in src/smtp, dns_lookup.c in src/dns, tls_dane.c in src/tls.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
 
-import dns.asyncresolver
-import dns.exception
-import dns.flags
-import dns.name
-import dns.rdata
-import dns.rdatatype
-import dns.rdtypes.ANY.MX
-import dns.rdtypes.ANY.TLSA
+import dns.rcode
 import dns.resolver
 
 from partners.core.errors import NameRefused, SettingsRefused
 from partners.core.names import Nexthop, NexthopKind, is_hostname, to_ascii
 from partners.core.observation import Dnssec, HostFacts, LookupStatus, NexthopFacts, TlsaFacts, TlsaRecord
+from partners.probe.dns_message import Malformed, Message, Type, name_of, parse_message, query, question
 from partners.probe.limits import Limits
+from partners.probe.questions import Questions
 from partners.probe.reply import cleaned
+from partners.probe.transport import exchange
 
 __all__ = ["DNS_PORT", "Resolver"]
 
 DNS_PORT = 53
-EDNS_PAYLOAD = 1232  # DNS flag day 2020: no fragments; larger answers come over TCP
+ALIASES_MAX = 16
+RETRY_SECONDS = 0.1  # before the first second try, then twice as long each time
 
-_OF_BOTH = (dns.rdatatype.A, dns.rdatatype.AAAA)
+_DEFINITE = {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}
+_OF_BOTH = (Type.A, Type.AAAA)
+
+
+class _NoAnswer(Exception):
+    """No resolver has an answer; the text says what they said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class _Answer:
 
     status: LookupStatus
     dnssec: Dnssec = Dnssec.INSECURE
-    records: tuple[dns.rdata.Rdata, ...] = ()
+    records: tuple[str | tuple[int, str] | TlsaRecord, ...] = ()
     canonical: str = ""
     text: str = ""
 
@@ -56,16 +58,13 @@ class Resolver:
     def __init__(self, nameserver: tuple[str, int] | None = None, *, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         try:
-            self._dns = dns.asyncresolver.Resolver(configure=nameserver is None)
+            system = dns.resolver.Resolver(configure=nameserver is None)
         except (OSError, dns.resolver.NoResolverConfiguration) as cause:
             cure = "set TLSPORTAL_RESOLVER to a validating resolver, such as 127.0.0.1:53"
             raise SettingsRefused("/etc/resolv.conf", "it names no resolver", cure) from cause
-        if nameserver is not None:
-            self._dns.nameservers, self._dns.port = [nameserver[0]], nameserver[1]
-        self._dns.timeout = self._limits.dns_query.total_seconds()
-        self._dns.lifetime = self._limits.dns_lookup.total_seconds()
-        self._dns.flags = dns.flags.RD | dns.flags.AD
-        self._dns.use_edns(0, dns.flags.DO, EDNS_PAYLOAD)
+        named = [nameserver] if nameserver is not None else [(str(one), system.port) for one in system.nameservers]
+        self._addresses = tuple(named)
+        self._servers = tuple(Questions(address, port) for address, port in named)
 
     async def resolve(self, nexthop: Nexthop, *, now: datetime) -> NexthopFacts:
         """Return what the DNS says about *nexthop*; a failure is a fact with its text.
@@ -88,14 +87,14 @@ class Resolver:
             itself = await walk.host(_ascii(nexthop), 0)
             return NexthopFacts(nexthop.text, now, False, LookupStatus.NOT_FOUND, Dnssec.INSECURE, (itself,))
         name = _ascii(nexthop)
-        answer = await self.lookup(name, dns.rdatatype.MX)
+        answer = await self.lookup(name, Type.MX)
         found = NexthopFacts(nexthop.text, now, True, answer.status, answer.dnssec, (), lookup_text=answer.text)
         if answer.canonical:
-            alias = await self.lookup(name, dns.rdatatype.CNAME)
+            alias = await self.lookup(name, Type.CNAME)
             found = replace(found, canonical=answer.canonical, canonical_dnssec=alias.dnssec)
         if answer.status is LookupStatus.NOT_FOUND:
             return replace(found, hosts=(await walk.host(name, 0),))
-        exchanges = sorted({(mx.preference, _text(mx.exchange)) for mx in _mxs(answer)})
+        exchanges = sorted({(mx[0], mx[1].lower()) for mx in answer.records if isinstance(mx, tuple)})
         if any(exchange == "" for _, exchange in exchanges):
             return replace(found, null_mx=True)
         if len(exchanges) > self._limits.mx_hosts:
@@ -104,25 +103,78 @@ class Resolver:
         hosts = await asyncio.gather(*(walk.host(exchange, preference) for preference, exchange in exchanges))
         return replace(found, hosts=tuple(hosts))
 
-    async def lookup(self, name: str, rdtype: dns.rdatatype.RdataType) -> _Answer:
+    async def lookup(self, name: str, rdtype: Type) -> _Answer:
         """Ask for *rdtype* of *name*, following aliases."""
         try:
-            asked = dns.name.from_text(f"{name}.")
-            answer = await self._dns.resolve(asked, rdtype, search=False, raise_on_no_answer=False)
-        except dns.resolver.NXDOMAIN as absent:
-            return _Answer(LookupStatus.NXDOMAIN, _vouched(absent), text=f"{name}: no such name")
-        except dns.resolver.NoNameservers as failed:
-            rcodes = ", ".join(sorted({str(error[3]) for error in failed.kwargs.get("errors", ())}))
-            return _Answer(LookupStatus.FAILED, text=cleaned(f"{name} {rdtype.name}: {rcodes or 'no answer'}"))
-        except dns.exception.Timeout:
+            asked = question(name_of(name), rdtype)
+            message = await self._answered(asked)
+            if message.is_truncated:
+                message = await self._over_tcp(asked)
+            return _read(name, rdtype, message)
+        except TimeoutError:
             return _Answer(LookupStatus.FAILED, text=f"{name} {rdtype.name}: time-out")
-        except (dns.exception.DNSException, OSError) as failed:
+        except _NoAnswer as failed:
             return _Answer(LookupStatus.FAILED, text=cleaned(f"{name} {rdtype.name}: {failed}"))
-        dnssec = Dnssec.SECURE if answer.response.flags & dns.flags.AD else Dnssec.INSECURE
-        canonical = "" if answer.canonical_name == asked else _text(answer.canonical_name)
-        records = tuple(answer.rrset) if answer.rrset is not None else ()
-        status = LookupStatus.FOUND if records else LookupStatus.NOT_FOUND
-        return _Answer(status, dnssec, records, canonical, "" if records else f"{name}: no {rdtype.name} record")
+        except (Malformed, OSError, EOFError) as failed:
+            return _Answer(LookupStatus.FAILED, text=cleaned(f"{name} {rdtype.name}: {failed}"))
+
+    async def _answered(self, asked: bytes) -> Message:
+        """Ask one resolver after the other, again and again; one that answers with a failure is asked no more.
+
+        Errors: TimeoutError after limits.dns_lookup; _NoAnswer where each of them fails.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._limits.dns_lookup.total_seconds()
+        left, causes = list(self._servers), set[str]()
+        pause = RETRY_SECONDS
+        while left:
+            for server in tuple(left):
+                seconds = min(self._limits.dns_query.total_seconds(), deadline - loop.time())
+                if seconds <= 0:
+                    raise TimeoutError
+                try:
+                    message = await server.ask(asked, seconds=seconds)
+                except TimeoutError:
+                    continue
+                except OSError as cause:
+                    causes.add(cause.strerror or str(cause))
+                    left.remove(server)
+                    continue
+                if message.rcode in _DEFINITE:
+                    return message
+                causes.add(dns.rcode.to_text(dns.rcode.Rcode(message.rcode)))
+                left.remove(server)
+            if left:
+                await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
+                pause *= 2
+        raise _NoAnswer(", ".join(sorted(causes)) or "no answer")
+
+    async def _over_tcp(self, asked: bytes) -> Message:
+        """Ask again for what does not fit into a datagram; that is rare enough for a connection of its own."""
+        address, port = self._addresses[0]
+        number = secrets.randbits(16)
+        seconds = self._limits.dns_query.total_seconds()
+        message = parse_message(await exchange(address, port, query(number, asked), seconds=seconds))
+        if (message.number, message.question) != (number, asked) or message.is_truncated:
+            raise Malformed("the resolver answers something else over TCP")
+        return message
+
+
+def _read(name: str, rdtype: Type, message: Message) -> _Answer:
+    """Follow the aliases of *message* from *name* to the records that were asked for."""
+    dnssec = Dnssec.SECURE if message.is_authentic else Dnssec.INSECURE
+    if message.rcode == dns.rcode.NXDOMAIN:
+        return _Answer(LookupStatus.NXDOMAIN, dnssec, text=f"{name}: no such name")
+    aliases = {record.owner: str(record.value) for record in message.records if record.type == Type.CNAME}
+    place, steps = name.lower(), 0
+    while rdtype != Type.CNAME and place in aliases:
+        place, steps = aliases[place].lower(), steps + 1
+        if steps > ALIASES_MAX:
+            raise _NoAnswer("its aliases lead round in a circle, or too far")
+    values = tuple(record.value for record in message.records if record.type == rdtype and record.owner == place)
+    status = LookupStatus.FOUND if values else LookupStatus.NOT_FOUND
+    text = "" if values else f"{name}: no {rdtype.name} record"
+    return _Answer(status, dnssec, values, place if steps else "", text)
 
 
 class _Walk:
@@ -150,16 +202,16 @@ class _Walk:
             text = f"{name}: {len(facts.addresses)} addresses; more than {self._limits.addresses} are not followed"
             return HostFacts(name, preference, LookupStatus.FAILED, Dnssec.INSECURE, lookup_text=text)
         if facts.canonical:
-            alias = await self._resolver.lookup(name, dns.rdatatype.CNAME)
+            alias = await self._resolver.lookup(name, Type.CNAME)
             facts = replace(facts, alias_dnssec=alias.dnssec)
         bases = _tlsa_bases(facts)
         return replace(facts, tlsa=tuple([await self._tlsa(base) for base in bases]))
 
     async def _tlsa(self, base: str) -> TlsaFacts:
-        answer = await self._resolver.lookup(f"_{self._port}._tcp.{base}", dns.rdatatype.TLSA)
+        answer = await self._resolver.lookup(f"_{self._port}._tcp.{base}", Type.TLSA)
         records = tuple(
             sorted(
-                (TlsaRecord(tlsa.usage, tlsa.selector, tlsa.mtype, tlsa.cert) for tlsa in _tlsas(answer)),
+                (record for record in answer.records if isinstance(record, TlsaRecord)),
                 key=lambda record: (record.usage, record.selector, record.matching_type, record.data),
             )
         )
@@ -182,7 +234,7 @@ def _merged(name: str, preference: int, answers: list[_Answer]) -> HostFacts:
         preference=preference,
         status=status,
         dnssec=Dnssec.SECURE if secure else Dnssec.INSECURE,
-        addresses=tuple(dict.fromkeys(record.to_text() for answer in found for record in answer.records)),
+        addresses=tuple(dict.fromkeys(str(record) for answer in found for record in answer.records)),
         canonical=next((answer.canonical for answer in answers if answer.canonical), ""),
         lookup_text="; ".join(dict.fromkeys(text for text in texts if text)),
     )
@@ -197,20 +249,6 @@ def _tlsa_bases(facts: HostFacts) -> tuple[str, ...]:
     return (*target, facts.name) if of_name is Dnssec.SECURE else target
 
 
-def _tlsas(answer: _Answer) -> Iterable[dns.rdtypes.ANY.TLSA.TLSA]:
-    return (record for record in answer.records if isinstance(record, dns.rdtypes.ANY.TLSA.TLSA))
-
-
-def _mxs(answer: _Answer) -> Iterable[dns.rdtypes.ANY.MX.MX]:
-    return (record for record in answer.records if isinstance(record, dns.rdtypes.ANY.MX.MX))
-
-
-def _vouched(absent: dns.resolver.NXDOMAIN) -> Dnssec:
-    responses = absent.kwargs.get("responses") or {}
-    flags = [response.flags for response in responses.values()]
-    return Dnssec.SECURE if flags and all(flag & dns.flags.AD for flag in flags) else Dnssec.INSECURE
-
-
 def _failed(nexthop: Nexthop, now: datetime, text: str) -> NexthopFacts:
     status, dnssec = LookupStatus.FAILED, Dnssec.INSECURE
     return NexthopFacts(nexthop.text, now, nexthop.asks_mx, status, dnssec, (), lookup_text=text)
@@ -218,7 +256,3 @@ def _failed(nexthop: Nexthop, now: datetime, text: str) -> NexthopFacts:
 
 def _ascii(nexthop: Nexthop) -> str:
     return to_ascii(nexthop.host)
-
-
-def _text(name: dns.name.Name) -> str:
-    return name.to_text(omit_final_dot=True).lower().rstrip(".")

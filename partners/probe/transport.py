@@ -1,10 +1,11 @@
-"""TCP: the only file of the probe that opens a socket. What one peer may send is counted here.
+"""TCP, and UDP for the DNS: the only file of the probe that opens a socket. What one peer may send is counted here.
 
 A Wire has no task and no buffer of its own: it tells its owner what happens, from the loop's callbacks. A thousand open
 connections so cost little more than their sockets.
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from typing import Protocol
 from partners.probe.limits import Limits
 from partners.probe.reply import TooMuch
 
-__all__ = ["READ_CHUNK", "Owner", "Wire"]
+__all__ = ["READ_CHUNK", "Datagrams", "Listener", "Owner", "Wire", "exchange"]
 
 READ_CHUNK = 16_384
+DATAGRAM_OCTETS_MAX = 65_535
+DATAGRAMS_AT_ONCE = 64
 
 
 class Owner(Protocol):
@@ -133,3 +136,77 @@ class Wire:
         except Exception as cause:  # noqa: BLE001  part of the job wrapper of engine.py: the owner passes it on
             self.close()
             self._owner.failed(cause)
+
+
+class Listener(Protocol):
+    """Whoever Datagrams report to."""
+
+    def received(self, octets: bytes) -> None:
+        """One datagram came."""
+
+    def failed(self, cause: OSError) -> None:
+        """The kernel was told that nobody takes them."""
+
+
+class Datagrams:
+    """A UDP socket connected to one resolver, with a port of the kernel's choice."""
+
+    def __init__(self, address: str, port: int, listener: Listener) -> None:
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        family = socket.AF_INET if ip_address(address).version == 4 else socket.AF_INET6
+        self._socket: socket.socket | None = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            self._socket.connect((address, port))
+        except OSError:
+            self._socket.close()
+            raise
+        self._number = self._socket.fileno()
+        self._loop.add_reader(self._number, self._read)
+
+    def send(self, octets: bytes) -> None:
+        """Send one datagram; what the kernel has no room for is lost, as it may be on the way. Errors: OSError."""
+        if self._socket is not None:
+            with contextlib.suppress(BlockingIOError):
+                self._socket.send(octets)
+
+    def close(self) -> None:
+        """End it."""
+        if self._socket is not None:
+            self._loop.remove_reader(self._number)
+            self._socket.close()
+            self._socket = None
+
+    def _read(self) -> None:
+        """Take what is there, so that one wake-up serves many answers."""
+        for _number in range(DATAGRAMS_AT_ONCE):
+            if self._socket is None:
+                return
+            try:
+                octets = self._socket.recv(DATAGRAM_OCTETS_MAX)
+            except BlockingIOError:
+                return
+            except OSError as cause:
+                self._listener.failed(cause)
+                return
+            self._listener.received(octets)
+
+
+async def exchange(address: str, port: int, octets: bytes, *, seconds: float) -> bytes:
+    """Send a DNS message over TCP and return the answer (RFC 7766 section 8).
+
+    Errors: TimeoutError, OSError, EOFError.
+    """
+    loop = asyncio.get_running_loop()
+    family = socket.AF_INET if ip_address(address).version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as opened:
+        async with asyncio.timeout(seconds):
+            await loop.sock_connect(opened, (address, port))
+            await loop.sock_sendall(opened, len(octets).to_bytes(2, "big") + octets)
+            received = bytearray()
+            while len(received) < 2 or len(received) < 2 + int.from_bytes(received[:2], "big"):
+                part = await loop.sock_recv(opened, READ_CHUNK)
+                if not part:
+                    raise EOFError("the resolver closed before its answer was whole")
+                received += part
+    return bytes(received[2 : 2 + int.from_bytes(received[:2], "big")])
