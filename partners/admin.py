@@ -17,7 +17,9 @@ else:
     _ModelAdmin = admin.ModelAdmin  # generic for the type checker alone
 
 # Columns that open a door, or would if they were guessed.
-_SECRET_WORDS = ("password", "token", "secret", "lease")
+_SECRET_WORDS = ("password", "token", "secret", "lease", "private_key")
+# Kept as hashes of random secrets: useless to a reader, and still no reader's business.
+_HASHED = {"Invitation": "sha256", "RelayToken": "sha256"}
 
 
 class ReadOnlyAdmin(_ModelAdmin):
@@ -30,7 +32,9 @@ class ReadOnlyAdmin(_ModelAdmin):
         return [
             field.name
             for field in self.model._meta.get_fields()  # noqa: SLF001  Django's documented model API
-            if isinstance(field, models.Field) and not any(word in field.name for word in _SECRET_WORDS)
+            if isinstance(field, models.Field)
+            and not any(word in field.name for word in _SECRET_WORDS)
+            and _HASHED.get(self.model.__name__) != field.name
         ]
 
     def lookup_allowed(self, lookup: str, value: str, request: "HttpRequest | None" = None) -> bool:

@@ -87,6 +87,8 @@ class TestRefusals:
             ("TLSPORTAL_PROXY_COUNT", "-1"),
             ("TLSPORTAL_MAIL_RELAY_PORT", "70000"),
             ("TLSPORTAL_ENV", "staging"),
+            ("TLSPORTAL_MAIL_TLS", "maybe"),
+            ("TLSPORTAL_BODY_MAX_BYTES", "1MB"),
         ],
     )
     def test_a_value_that_cannot_be_meant_is_named(self, name, value):
@@ -95,6 +97,41 @@ class TestRefusals:
 
         assert refusal.startswith("django.core.exceptions.ImproperlyConfigured")
         assert name in refusal
+
+
+class TestMail:
+    def test_without_a_relay_no_mail_is_promised(self):
+        """Nothing is sent to whoever happens to listen on port 25."""
+        settings, _refusal = load("MAIL_CONFIGURED", **PRODUCTION)
+
+        assert settings["MAIL_CONFIGURED"] is False
+
+    @pytest.mark.parametrize(
+        ("relay", "said", "starttls", "implicit"),
+        [
+            pytest.param("127.0.0.1", "", False, False, id="on this machine"),
+            pytest.param("relay.example.com", "", True, False, id="elsewhere"),
+            pytest.param("relay.example.com", "implicit", False, True, id="implicit"),
+            pytest.param("relay.example.com", "none", False, False, id="told to"),
+        ],
+    )
+    def test_links_leave_the_machine_over_tls(self, relay, said, starttls, implicit):
+        """Unless somebody says otherwise."""
+        words = {"TLSPORTAL_MAIL_RELAY": relay, "TLSPORTAL_MAIL_TLS": said}
+        settings, _refusal = load("MAIL_CONFIGURED", "EMAIL_USE_TLS", "EMAIL_USE_SSL", **PRODUCTION, **words)
+
+        assert settings == {"MAIL_CONFIGURED": True, "EMAIL_USE_TLS": starttls, "EMAIL_USE_SSL": implicit}
+
+    def test_the_password_comes_from_a_file_and_never_travels_in_the_clear(self, tmp_path):
+        """As container secrets do; with TLS switched off it stops the start."""
+        (tmp_path / "word").write_text("s3cret\n")
+        words = {"TLSPORTAL_MAIL_RELAY": "relay.example.com", "TLSPORTAL_MAIL_PASSWORD_FILE": str(tmp_path / "word")}
+
+        settings, _refusal = load("EMAIL_HOST_PASSWORD", **PRODUCTION, **words)
+        _settings, refusal = load(**PRODUCTION, **words, TLSPORTAL_MAIL_TLS="none")
+
+        assert settings["EMAIL_HOST_PASSWORD"] == "s3cret"
+        assert "TLSPORTAL_MAIL_TLS" in refusal and "s3cret" not in refusal
 
 
 class TestEmbedded:
