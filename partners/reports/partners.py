@@ -1,55 +1,19 @@
-"""Rows of the partner list and the facts of one channel's page."""
+"""What a person may see of the channels, and the facts of one channel's page."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.core.paginator import Paginator
-from django.db.models import Case, CharField, F, IntegerField, Min, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import QuerySet
 
 from partners.core.lifetime import first_bounce, queue_lifetime
 from partners.core.outcome import Delivery
-from partners.models import Channel, ComplianceInterval, Pin, Sighting, User, VerdictRow
+from partners.models import Channel, ComplianceInterval, Pin, User, VerdictRow
 
-__all__ = ["HARM", "ChannelPage", "HostRow", "ListRow", "PartnerList", "channel_page", "own_channels", "partner_list"]
+__all__ = ["ChannelPage", "HostRow", "channel_page", "own_channels", "visible_channels"]
 
-PAGE_ROWS = 50
-HARM = ("violated", "weaker", "unknown", "pending", "rolling", "compliant")  # worst first
-SORTS = {
-    "harm": ("harm_rank", "partner__name"),
-    "name": ("partner__name", "pk"),
-    "level": ("level", "partner__name"),
-    "seen": ("seen_at", "partner__name"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ListRow:
-    """One channel in the partner list. state: a word of compliance; seen_at: newest sighting or None."""
-
-    pk: int
-    name: str
-    key: str
-    state: str
-    cause: str
-    agreed: str
-    level: str
-    delivery: str
-    tls_status: str
-    owner: str
-    seen_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class PartnerList:
-    """One page of the list. counts: state -> number over all that the person may see."""
-
-    rows: tuple[ListRow, ...]
-    total: int
-    page: int
-    pages: int
-    counts: Mapping[str, int]
+_WORST = ("bounce", "defer", "unknown", "deliver")
 
 
 def visible_channels(user: User) -> QuerySet[Channel]:
@@ -69,86 +33,13 @@ def own_channels(user: User) -> tuple[Channel, ...]:
     return tuple(visible_channels(user).select_related("partner").prefetch_related("nexthops").order_by("pk"))
 
 
-def partner_list(user: User, *, query: str, state: str, sort: str, page: int) -> PartnerList:
-    """Return one page of channels in four queries (counts, total, rows, none per row)."""
-    channels = _with_columns(visible_channels(user))
-    counts = dict.fromkeys(HARM, 0)
-    for row in channels.values_list("state_now", flat=True):
-        counts[row] = counts.get(row, 0) + 1
-    if query:
-        channels = channels.filter(_search(query))
-    if state in HARM:
-        channels = channels.filter(state_now=state)
-    channels = channels.order_by(*SORTS.get(sort.removeprefix("-"), SORTS["harm"]))
-    if sort.startswith("-"):
-        channels = channels.reverse()
-    pages = Paginator(channels.select_related("partner", "partner__owner"), PAGE_ROWS)
-    chosen = pages.get_page(page)
-    rows = tuple(_list_row(channel) for channel in chosen.object_list)
-    return PartnerList(rows=rows, total=pages.count, page=chosen.number, pages=pages.num_pages, counts=counts)
-
-
-def _search(query: str) -> Q:
-    """Match a name, a nexthop, a tag, a match name or a fingerprint (with or without colons)."""
-    text = query.strip()[:200]
-    return (
-        Q(partner__name__icontains=text)
-        | Q(partner__tags__icontains=text)
-        | Q(match__icontains=text)
-        | Q(pk__in=Channel.objects.filter(nexthops__key__icontains=text.lower()).values("pk"))
-        | Q(pk__in=Pin.objects.filter(digests__icontains=text.upper()).values("channel_id"))
-    )
-
-
-def _with_columns(channels: QuerySet[Channel]) -> Any:
-    """Add state, cause, first key, verdict and newest sighting as columns, so that no row costs a query."""
-    state = ComplianceInterval.objects.filter(channel=OuterRef("pk"), valid_to__isnull=True)
-    own = VerdictRow.objects.own()  # an entry of another channel says nothing about this one
-    verdict = own.filter(nexthop__channel=OuterRef("pk")).order_by("nexthop__key", "group__name")
-    seen = (
-        Sighting.objects.filter(current=True, endpoint__nexthops__channel=OuterRef("pk"))
-        .order_by("-last_seen")
-        .values("last_seen")[:1]
-    )
-    ranks = [When(state_now=word, then=Value(rank)) for rank, word in enumerate(HARM)]
-    return channels.annotate(
-        state_now=Case(
-            When(
-                Q(pk__in=ComplianceInterval.objects.filter(valid_to__isnull=True).values("channel_id")),
-                then=Subquery(state.values("state")[:1]),
-            ),
-            default=Value("pending"),
-            output_field=CharField(),
-        ),
-        cause_now=Subquery(state.values("cause")[:1]),
-        key=Min("nexthops__key"),
-        delivery=Subquery(verdict.values("delivery")[:1]),
-        tls_status=Subquery(verdict.values("tls_status")[:1]),
-        seen_at=Subquery(seen),
-    ).annotate(
-        harm_rank=Case(*ranks, default=Value(len(HARM)), output_field=IntegerField()), owner_id=F("partner__owner_id")
-    )
-
-
-def _list_row(channel: Any) -> ListRow:
-    return ListRow(
-        pk=channel.pk,
-        name=channel.partner.name,
-        key=channel.key or "",
-        state=channel.state_now,
-        cause=channel.cause_now or "",
-        agreed=channel.agreed,
-        level=channel.level,
-        delivery=channel.delivery or "",
-        tls_status=channel.tls_status or "",
-        owner=str(channel.partner.owner or ""),
-        seen_at=channel.seen_at,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class HostRow:
-    """One address in the host matrix, in Postfix's words."""
+    """One address in the host matrix, in Postfix's words.
+
+    key: of the nexthop whose mail goes there; group: the relay group, where the groups differ about this address, for
+    the mail team alone. effective: the level that is enforced there.
+    """
 
     mx_host: str
     preference: int
@@ -159,14 +50,21 @@ class HostRow:
     text: str
     reasons: tuple[str, ...]
     seen_at: datetime | None
+    key: str = ""
+    group: str = ""
+    dsn: str = ""
+    effective: str = ""
+    plaintext: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelPage:
-    """All that a channel's page shows. bounces_at: at the latest, of mail that waits; None where none has to wait.
+    """All that a channel's page shows; of several nexthops and relay groups the worst leads.
 
-    applies: for the mail team alone, the key outside of this channel by which mail goes until an own entry is released
-    ("" where there is none, or main.cf's default applies). A partner gets outcomes of own entries only.
+    bounces_at: by when the first message that waits bounces, at the latest; None where none has to wait.
+    verdict_key: the nexthop of the leading verdict. applies: for the mail team alone, the key outside of this channel
+    by which mail goes until an own entry is released ("" where there is none, or main.cf's default applies). A partner
+    gets outcomes of own entries only.
     """
 
     channel: Channel
@@ -183,6 +81,22 @@ class ChannelPage:
     intervals: tuple[ComplianceInterval, ...]
     bounces_at: datetime | None = None
     applies: str = ""
+    verdict_key: str = ""
+
+    @property
+    def many_keys(self) -> bool:
+        """Whether an address needs to be told with its nexthop."""
+        return len({row.key for row in self.hosts}) > 1
+
+    @property
+    def many_groups(self) -> bool:
+        """Whether relay groups differ about an address."""
+        return any(row.group for row in self.hosts)
+
+    @property
+    def taking(self) -> int:
+        """How many addresses would take mail."""
+        return sum(row.delivery == Delivery.DELIVER.value for row in self.hosts)
 
 
 def channel_page(user: User, pk: int) -> ChannelPage | None:
@@ -191,11 +105,11 @@ def channel_page(user: User, pk: int) -> ChannelPage | None:
     if channel is None:
         return None
     keys = tuple(channel.nexthops.values_list("key", flat=True))
-    intervals = tuple(channel.intervals.order_by("-valid_from")[:20])
-    now = intervals[0] if intervals and intervals[0].valid_to is None else None
+    intervals = tuple(channel.intervals.order_by("-valid_from", "-pk")[:20])
+    now = next((one for one in intervals if one.valid_to is None), None)  # two may begin at the same moment
     allowed = VerdictRow.objects.all() if user.sees_everything else VerdictRow.objects.own()
-    rows = allowed.filter(nexthop__channel=channel).select_related("group")
-    verdicts = list(rows.order_by("-is_own", "nexthop__key", "group__name"))
+    rows = allowed.filter(nexthop__channel=channel).select_related("group", "nexthop")
+    verdicts = list(rows.worst_first())
     verdict = verdicts[0] if verdicts else None
     return ChannelPage(
         channel=channel,
@@ -203,7 +117,7 @@ def channel_page(user: User, pk: int) -> ChannelPage | None:
         state=now.state if now else "pending",
         cause=now.cause if now else "",
         since=now.valid_from if now else None,
-        hosts=tuple(_host_row(row) for row in (verdict.hosts if verdict else [])),
+        hosts=_hosts(verdicts, with_groups=user.sees_everything),
         delivery=verdict.delivery if verdict else "",
         tls_status=verdict.tls_status if verdict else "",
         reasons=tuple(verdict.reasons) if verdict else (),
@@ -212,6 +126,7 @@ def channel_page(user: User, pk: int) -> ChannelPage | None:
         intervals=intervals,
         bounces_at=_bounces_at(now, [row for row in verdicts if row.is_own]),
         applies=verdict.key if verdict and not verdict.is_own else "",
+        verdict_key=verdict.nexthop.key if verdict else "",
     )
 
 
@@ -223,6 +138,35 @@ def _bounces_at(now: ComplianceInterval | None, verdicts: list[VerdictRow]) -> d
     return first_bounce(
         now.valid_from, [queue_lifetime(group.main_cf.get("maximal_queue_lifetime", "")) for group in groups]
     )
+
+
+def _hosts(verdicts: Sequence[VerdictRow], *, with_groups: bool) -> tuple[HostRow, ...]:
+    """Return the addresses of all *verdicts*, those of the worst first, each once per outcome.
+
+    with_groups: where relay groups differ about an address, say which is which; else its worst outcome stands alone.
+    """
+    found: dict[tuple[str, str, str, int], dict[tuple[str, str, str], list[HostRow]]] = {}
+    for verdict in verdicts:
+        for raw in verdict.hosts:
+            row = replace(_host_row(raw), key=verdict.nexthop.key, group=verdict.group.name)
+            place = found.setdefault((row.key, row.mx_host, row.address, row.port), {})
+            place.setdefault((row.delivery, row.tls_status, row.text), []).append(row)
+    rows: list[HostRow] = []
+    for outcomes in found.values():
+        if len(outcomes) == 1 or not with_groups:
+            worst = min(outcomes.values(), key=lambda same: _rank(same[0]))
+            rows.append(replace(worst[0], group=""))
+        else:
+            rows += [replace(same[0], group=_names(same)) for same in outcomes.values()]
+    return tuple(rows)
+
+
+def _rank(row: HostRow) -> int:
+    return _WORST.index(row.delivery) if row.delivery in _WORST else len(_WORST)
+
+
+def _names(rows: Iterable[HostRow]) -> str:
+    return ", ".join(sorted({row.group for row in rows}))
 
 
 def _host_row(row: Mapping[str, Any]) -> HostRow:
@@ -237,4 +181,7 @@ def _host_row(row: Mapping[str, Any]) -> HostRow:
         text=str(row.get("text", "")),
         reasons=tuple(row.get("reasons", ())),
         seen_at=datetime.fromisoformat(seen) if seen else None,
+        dsn=str(row.get("dsn", "")),
+        effective=str(row.get("effective", "")),
+        plaintext=bool(row.get("plaintext", False)),
     )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.utils.formats import date_format
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from partners.core.certificates import CertificateFacts, certificate_facts
@@ -25,14 +26,15 @@ _PASSED: Final = {Stage.CONNECT: 0, Stage.GREETING: 1, Stage.EHLO: 2, Stage.STAR
 
 @dataclass(frozen=True, slots=True)
 class LookRow:
-    """One address. state: ok, bad, unk, roll while a worker is there, wait before; bars: done, now, broken or ""."""
+    """One address. state: ok, bad, unk, roll while a worker is there, wait before; stages: done, now, broken or ""."""
 
     mx_host: str
     address: str
     state: str
     text: str
-    bars: tuple[str, ...]
+    stages: tuple[str, ...]
     seen_at: datetime | None = None
+    age: str = ""
 
     @property
     def is_done(self) -> bool:
@@ -173,7 +175,8 @@ def _row(
     if endpoint.not_measured and (sighting is None or endpoint.tried_at > sighting.last_seen):
         cause = endpoint.not_measured_detail or endpoint.not_measured
         text = _("not measured: %s") % cause
-        return LookRow(mx_host, address, "unk", text, ("broken", *[""] * (_BARS - 1)), endpoint.tried_at)
+        bars = ("broken", *[""] * (_BARS - 1))
+        return LookRow(mx_host, address, "unk", text, bars, endpoint.tried_at, _age(endpoint.tried_at, now))
     facts = facts_from_json(sighting.observation.facts) if sighting else None
     if sighting is None or not isinstance(facts, PeerFacts):
         return LookRow(mx_host, address, "unk", _("not looked at yet"), ("",) * _BARS)
@@ -184,7 +187,13 @@ def _row(
         _peer_text(facts, now),
         _bars(facts),
         sighting.last_seen,
+        _age(sighting.last_seen, now),
     )
+
+
+def _age(at: datetime, now: datetime) -> str:
+    """Say how long ago *at* was."""
+    return _("just now") if now - at < timedelta(minutes=1) else _("%s ago") % timesince(at, now, depth=1)
 
 
 def _bars(facts: PeerFacts) -> tuple[str, ...]:

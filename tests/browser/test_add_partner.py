@@ -1,19 +1,21 @@
-"""Adding a partner in a real browser: type, watch the look, take what is proposed, read what Postfix would do, save."""
+"""Adding a partner in a real browser: type, watch the look, choose, read what Postfix would do, save."""
 
 import re
 from collections.abc import Callable
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from partners.actions.leases import claim_addresses, claim_nexthops
-from partners.actions.probing import record_dns, record_peers
+from partners.actions.leases import claim_addresses, claim_looks
+from partners.actions.looking import record_look
+from partners.actions.probing import record_peers
 from partners.actions.relay_groups import ensure_group
-from partners.models import Change, Channel, User
+from partners.models import Change, Channel, Partner, User
 from tests.actions.people import NOON, editor
 from tests.actions.watched import dns_facts, measured
+from tests.browser.test_house_pages import pleases
 from tests.kit.ca import self_signed
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -23,8 +25,8 @@ LEAF = self_signed("mx.example.com")
 def look_up() -> None:
     """Do what a worker does first."""
     now = timezone.now()
-    (claim,) = claim_nexthops(1, now=now)
-    assert record_dns(claim, dns_facts(claim.key, "192.0.2.1", "2001:db8::1", at=now), now=now)
+    (claim,) = claim_looks(1, now=now)
+    assert record_look(claim, dns_facts(claim.key, "192.0.2.1", "2001:db8::1", at=now), now=now)
 
 
 def see_one() -> None:
@@ -40,75 +42,75 @@ def team() -> User:
     return editor()
 
 
-def add(page: Page, live_server: LiveServer) -> None:
-    """Add example.com from the page."""
+def ask(page: Page, live_server: LiveServer) -> None:
+    """Ask for a look at example.com."""
     page.goto(live_server.url + "/partners/add/")
-    page.fill("input[name=name]", "Rivet and Sons")
-    page.fill("input[name=nexthops]", "example.com")
-    page.select_option("select[name=level]", "encrypt")
-    page.select_option("select[name=agreed]", "encrypted")
-    expect(page.locator("#whatif .mapline")).to_have_text(re.compile("example.com\tencrypt"))
-    page.click("text=Save the draft")
-
-
-def fits(page: Page) -> bool:
-    """Whether the page has no sideways scroll at 390 px."""
-    page.set_viewport_size({"width": 390, "height": 844})
-    return bool(page.evaluate("document.documentElement.scrollWidth <= 390"))
+    page.fill("#nexthop", "example.com")
+    page.click("button:has-text('Look')")
 
 
 def test_watch_the_look(
-    team: User,
-    page: Page,
-    live_server: LiveServer,
-    sign_in: Callable[[User], None],
-    axe: Callable[[Page], None],
-    shoot: Callable[[Page, str], object],
+    team: User, page: Page, live_server: LiveServer, sign_in: Callable, axe: Callable[[Page], None], shoot: Callable
 ) -> None:
-    """The panel follows the worker by itself and asks no more once all addresses are done."""
+    """The panel follows the worker; once all is seen the cards come by themselves, and no partner is kept."""
     sign_in(team)
-    add(page, live_server)
+    page.goto(live_server.url + "/partners/add/")
+    shoot(page, "add-ask")
+    axe(page)
+    ask(page, live_server)
     panel = page.locator("#look-now")
     look_up()
     expect(panel).to_contain_text("0 of 2 addresses done")
     see_one()
     expect(panel).to_contain_text("1 of 2 addresses done")
     axe(page)
-    shoot(page, "partner-looking")
+    shoot(page, "add-looking")
     see_one()
-    expect(panel).to_contain_text("2 of 2 addresses done")
-    expect(panel).not_to_have_attribute("hx-get", re.compile("."))
-    axe(page)
-    shoot(page, "partner-looked")
-    assert fits(page)
+    expect(page.locator(".advice")).to_be_visible()
+    shoot(page, "add-proposal")
+    assert not Partner.objects.exists()
+    assert pleases(page, axe)
 
 
-def test_take_what_is_proposed(
-    team: User,
-    page: Page,
-    live_server: LiveServer,
-    sign_in: Callable[[User], None],
-    axe: Callable[[Page], None],
-    shoot: Callable[[Page, str], object],
+def test_choose_and_save(
+    team: User, page: Page, live_server: LiveServer, sign_in: Callable, axe: Callable[[Page], None]
 ) -> None:
-    """The recommended card fills the form, its line stands below the fields, a change of level is judged at once."""
+    """Another card fills the fields, its line and outcome stand beside them, a name typed before stays."""
     sign_in(team)
-    add(page, live_server)
+    ask(page, live_server)
     look_up()
     see_one()
     see_one()
-    page.click("text=See which entry fits them")
-    axe(page)
-    shoot(page, "partner-proposals")
-    page.click("text=Fill in fingerprint")
+    page.fill("input[name=name]", "Rivet and Sons")
     expect(page.locator("#whatif .mapline")).to_have_text(re.compile("example.com\tfingerprint match="))
-    page.fill("textarea[name=match]", "mx.example.com")
+    page.check("#level-encrypt")
+    expect(page.locator("#whatif .mapline")).to_have_text(re.compile("example.com\tencrypt"))
+    expect(page.locator("input[name=name]")).to_have_value("Rivet and Sons")
     page.select_option("select[name=level]", "secure")
     expect(page.locator("#whatif")).to_contain_text("Server certificate not verified")
     axe(page)
-    page.click("text=Fill in fingerprint")
+    page.check("#level-fingerprint")
+    expect(page.locator("select[name=level]")).to_have_value("fingerprint")
     page.click("text=Save the draft")
     expect(page.locator("#look-now")).to_be_visible()
 
     assert Channel.objects.get().level == "fingerprint"
-    assert Change.objects.count() == 2
+    assert Change.objects.count() == 1
+
+
+def test_without_script(team: User, browser: Browser, live_server: LiveServer, sign_in: Callable, page: Page) -> None:
+    """The page refreshes itself while the look runs, and a card is taken by a button."""
+    sign_in(team)
+    plain = browser.new_context(java_script_enabled=False)
+    plain.add_cookies(page.context.cookies())
+    tab = plain.new_page()
+    ask(tab, live_server)
+    look_up()
+    see_one()
+    see_one()
+    expect(tab.locator(".advice")).to_be_visible()
+    tab.check("#level-encrypt")
+    tab.click("text=Fill in the chosen level")
+
+    expect(tab.locator("select[name=level]")).to_have_value("encrypt")
+    plain.close()

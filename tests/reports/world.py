@@ -20,7 +20,7 @@ from partners.models import (
 )
 from tests.actions.people import NOON, channel
 
-__all__ = ["agreement", "certificate", "shown"]
+__all__ = ["agreement", "certificate", "host", "shown"]
 
 
 def agreement(name: str, state: str, *, by: User, since: datetime = NOON, cause: str = "", **fields: str) -> Channel:

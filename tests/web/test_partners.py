@@ -4,8 +4,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from partners.models import Change, Nexthop, Partner
-from tests.actions.people import channel, editor
+from partners.models import Change, Nexthop, Partner, RelayGroup, VerdictRow
+from partners.reports.listing import PAGE_ROWS, Chosen, partner_list
+from tests.actions.people import NOON, channel, editor, proposed
+from tests.reports.world import agreement, host
 
 pytestmark = pytest.mark.django_db
 
@@ -99,7 +101,95 @@ def test_search_and_filter(desk: Client) -> None:
     assert b"one.example" not in none
 
 
-@pytest.mark.parametrize("text", ["9" * 5000, "٣", "-1", "x"])
-def test_odd_page_number_is_the_first_page(desk: Client, text: str) -> None:
-    """A number from the address that no column holds is no error."""
-    assert desk.get(reverse("partner-list"), {"page": text}).status_code == 200
+@pytest.mark.parametrize("text", ["9" * 5000, "٣", "x", "W10", "WzEsICJhIl0", "WzFdCg", "bnVsbA"])
+def test_odd_place_is_the_first_page(desk: Client, text: str) -> None:
+    """A place from the address that no row of ours has is no error."""
+    channel(Partner.objects.create(name="One"), "one.example", by=editor("ed"))
+
+    for name in ("after", "before"):
+        answer = desk.get(reverse("partner-list"), {name: text})
+        assert answer.status_code == 200
+        assert b"one.example" in answer.content
+
+
+@pytest.mark.parametrize("sort", ["harm", "-harm", "name", "-name", "level", "owner", "-seen"])
+def test_paging_shows_each_row_once(desk: Client, sort: str) -> None:
+    """Forward by key every row comes once in the order asked for; backward the same pages come again."""
+    author = editor("ed")
+    for number in range(PAGE_ROWS + 7):
+        channel(Partner.objects.create(name=f"P {number % 3} {number}"), f"p{number}.example", by=author)
+    user = author
+
+    first = partner_list(user, Chosen.of({"sort": sort}), now=NOON)
+    second = partner_list(user, Chosen.of({"sort": sort, "after": first.next_key}), now=NOON)
+    back = partner_list(user, Chosen.of({"sort": sort, "before": second.previous_key}), now=NOON)
+
+    seen = [row.pk for row in (*first.rows, *second.rows)]
+    assert len(seen) == len(set(seen)) == PAGE_ROWS + 7
+    assert (second.first, second.last, second.total) == (PAGE_ROWS + 1, PAGE_ROWS + 7, PAGE_ROWS + 7)
+    assert [row.pk for row in back.rows] == [row.pk for row in first.rows]
+
+
+def test_worst_nexthop_leads_the_row(desk: Client) -> None:
+    """Of two nexthops on two relay groups the one whose mail waits is told, and counted over all addresses."""
+    row = agreement("Fjordbank", "violated", by=editor("ed"), cause="fingerprint-mismatch")
+    place, bounced = host(row, address="192.0.2.9"), host(row, delivery="bounce")
+    Nexthop.objects.create(channel=row, key="aaa.example")
+    other = RelayGroup.objects.create(name="other")
+    for group in RelayGroup.objects.all():
+        VerdictRow.objects.update_or_create(
+            nexthop=Nexthop.objects.get(key="aaa.example"),
+            group=group,
+            defaults={
+                "is_own": True, "delivery": "deliver", "tls_status": "Verified", "dsn": "2.0.0",
+                "hosts": [place], "judged_at": NOON,
+            },
+        )  # fmt: skip
+    VerdictRow.objects.create(
+        nexthop=row.nexthops.get(key="fjordbank.example"), group=other, is_own=True, delivery="bounce",
+        tls_status="none", dsn="5.7.5", hosts=[bounced], judged_at=NOON,
+    )  # fmt: skip
+
+    (found,) = partner_list(editor("eve"), Chosen(), now=NOON).rows
+
+    assert found.delivery == "bounce"
+    assert (found.taking, found.hosts) == (1, 2)
+
+
+def test_filters_stand_in_the_address(desk: Client) -> None:
+    """A level filters, its chip leads to the list without it, and the other filters stay."""
+    ed = editor("ed")
+    channel(Partner.objects.create(name="One", tags="bank"), "one.example", by=ed, level="secure", agreed="ca-and-name")
+    channel(Partner.objects.create(name="Two", tags="bank"), "two.example", by=ed, level="encrypt", agreed="encrypted")
+
+    page = desk.get(reverse("partner-list"), {"level": "secure", "tag": "bank"}).content.decode()
+
+    assert "one.example" in page
+    assert "two.example" not in page
+    assert 'href="?tag=bank&amp;sort=harm"' in page
+
+
+def test_fingerprint_is_found_however_it_is_written(desk: Client) -> None:
+    """A digest without colons and in small letters finds the pin."""
+    ed = editor("ed")
+    row = channel(Partner.objects.create(name="One"), "one.example", by=ed)
+    channel(Partner.objects.create(name="Two"), "two.example", by=ed)
+    proposed(row, by=ed, byte=0xC4)
+
+    found = desk.get(reverse("partner-list"), {"q": "c4c4c4c4c4"}).content
+
+    assert b"one.example" in found
+    assert b"two.example" not in found
+
+
+def test_csv_holds_what_is_shown(desk: Client) -> None:
+    """The table has the rows of the filter, all pages of them, and no cell that a sheet would compute."""
+    ed = editor("ed")
+    channel(Partner.objects.create(name="=HYPERLINK(1)"), "one.example", by=ed, level="secure", agreed="ca-and-name")
+    channel(Partner.objects.create(name="Two"), "two.example", by=ed, level="encrypt", agreed="encrypted")
+
+    answer = desk.get(reverse("partner-list-csv"), {"level": "secure"})
+    lines = b"".join(answer.streaming_content).decode().splitlines()
+
+    assert len(lines) == 2
+    assert lines[1].startswith("'=HYPERLINK(1),one.example,pending")

@@ -110,7 +110,7 @@ def test_refusal_is_quoted(desk: Client, field: str, text: str, told: str) -> No
 
 def test_taken_key(desk: Client, row: Channel) -> None:
     """A key of another channel is told before the person fills in the rest."""
-    assert "another channel has it already" in check(desk)
+    assert "partner Fjordbank has it already" in check(desk)
 
 
 def test_works_without_script(desk: Client, row: Channel) -> None:

@@ -1,106 +1,196 @@
-"""Partners: the list, a channel's page, add and edit."""
+"""Partners: the list, its table as CSV, and a channel's page."""
 
-from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+import csv
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
-from partners.actions import partners as acts
-from partners.actions.leases import ask_now
-from partners.actions.proposing import proposals
+from partners.actions.relay_groups import settings_by_group
 from partners.actions.whatif import what_if
-from partners.core.errors import ActionRefused, RefusedInput
-from partners.reports.partners import channel_page, partner_list
+from partners.core.levels import Protection, SecurityLevel
+from partners.core.relay import RelaySettings
+from partners.models import Channel, Membership
+from partners.reports.compared import compared
+from partners.reports.headline import headline, short_cause
+from partners.reports.journal import journal
+from partners.reports.lines import Line, as_lines, published_lines
+from partners.reports.listing import HARM, SORTS, Chosen, ListRow, PartnerList, every_row, partner_list
+from partners.reports.partners import ChannelPage, channel_page
+from partners.reports.people import name_of
+from partners.reports.sentences import team_sentence
+from partners.reports.shown import PinRow, chain_rows, matrix, pin_rows, shown_at
 from partners.reports.watching import look_state
-from partners.web.access import door, reader, whole
-from partners.web.forms.entry import EntryForm, PartnerForm, proposed_fields
+from partners.web.access import door, reader
+from partners.web.sheets import plain_cell
+
+_HEAD: Final = (
+    "partner", "nexthop", "state", "cause", "agreed", "level", "postfix_would", "tls_status", "addresses_taking",
+    "addresses", "certificate_ends", "owner", "seen",
+)  # fmt: skip
 
 
 @require_safe
 @door("partner-list")
 def show_list(request: HttpRequest) -> HttpResponse:
     """Show one page of the channels, worst first."""
-    query = request.GET.get("q", "")[:200]
-    state, sort = request.GET.get("state", ""), request.GET.get("sort", "harm")
-    page = request.GET.get("page", "1")
-    found = partner_list(reader(request), query=query, state=state, sort=sort, page=whole(page, 1))
-    context = {"found": found, "query": query, "state": state, "sort": sort}
-    return render(request, "partners/partner_list.html", context)
+    now, chosen = timezone.now(), Chosen.of(request.GET)
+    found = partner_list(reader(request), chosen, now=now)
+    return render(request, "partners/partner_list.html", _list_context(found, chosen, now))
+
+
+@require_safe
+@door("partner-list-csv")
+def show_csv(request: HttpRequest) -> HttpResponseBase:
+    """Hand out what the list shows, all pages of it, as CSV whose cells no sheet takes for a formula."""
+    lines = _csv_lines(every_row(reader(request), Chosen.of(request.GET), now=timezone.now()))
+    answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="partners.csv"'
+    return answer
 
 
 @require_safe
 @door("partner-detail")
 def show(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one channel: the verdict first, then line, hosts, pins and history."""
+    """Show one channel: the verdict first, then line, hosts, chains, pins and what moved."""
     page = channel_page(reader(request), pk)
     if page is None:
         raise Http404
-    look = look_state(page.channel, now=timezone.now())
-    return render(request, "partners/partner_detail.html", {"page": page, "look": look})
+    return render(request, "partners/partner_detail.html", _page_context(page, timezone.now()))
 
 
-@require_http_methods(["GET", "POST"])
-@door("partner-add")
-def add(request: HttpRequest) -> HttpResponse:
-    """Add a partner as a draft change, and have its servers looked at at once."""
-    form = PartnerForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        given = dict(form.cleaned_data)
-        try:
-            change = acts.add_partner(
-                given.pop("name"),
-                given.pop("nexthops").split(),
-                given.pop("level"),
-                given.pop("agreed"),
-                by=reader(request),
-                now=timezone.now(),
-                **given,
-            )
-        except RefusedInput as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            for nexthop in change.channel.nexthops.all():
-                ask_now(nexthop, by=reader(request), now=timezone.now())
-            messages.success(request, _("Added as a draft. It reaches the relays with the next release."))
-            return redirect("partner-detail", pk=change.channel_id)
-    return render(request, "partners/entry_form.html", {"form": form}, status=422 if form.errors else 200)
-
-
-@require_http_methods(["GET", "POST"])
-@door("channel-edit")
-def edit(request: HttpRequest, pk: int) -> HttpResponse:
-    """Edit a channel as a draft change; a change by somebody else in between is told and nothing is lost."""
-    page = channel_page(reader(request), pk)
-    if page is None:
-        raise Http404
+def _page_context(page: ChannelPage, now: datetime) -> dict[str, Any]:
+    """Return the finished rows of a channel's page."""
     channel = page.channel
-    start = {name: getattr(channel, name) for name in ("level", "match", "agreed", "basis")}
-    start |= {"nexthops": " ".join(page.keys), **proposed_fields(request.GET)}
-    form = EntryForm(request.POST or None, initial=start)
-    version = request.POST.get("version", str(channel.version))
-    if request.method == "POST" and form.is_valid():
-        fields = {**form.cleaned_data, "nexthops": form.cleaned_data["nexthops"].split()}
-        try:
-            acts.edit_channel(
-                channel,
-                fields,
-                version=whole(version),
-                by=reader(request),
-                now=timezone.now(),
-            )
-        except (RefusedInput, ActionRefused) as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            if fields["level"] != channel.level:  # another level may ask for another session
-                for nexthop in page.channel.nexthops.all():
-                    ask_now(nexthop, by=reader(request), now=timezone.now())
-            messages.success(request, _("Saved as a draft. It reaches the relays with the next release."))
-            return redirect("partner-detail", pk=pk)
-    fields = {**start, "nexthops": start["nexthops"].split()}
-    context = {"form": form, "page": page, "version": version}
-    if request.method == "GET":
-        now = timezone.now()
-        context |= {"preview": what_if(fields, channel, now=now), "proposals": proposals(channel, now=now)}
-    return render(request, "partners/entry_form.html", context, status=422 if form.errors else 200)
+    pins = pin_rows(channel, page.pins)
+    seen = shown_at(channel)
+    letters = {digest: one.letter for one in pins if one.letter for digest in one.pin.digests.values()}
+    lines, release = published_lines(page.keys, letters)
+    contacts = list(channel.partner.contacts.order_by("name"))
+    members = Membership.objects.filter(partner=channel.partner, ended_at__isnull=True).select_related("user")
+    return {
+        "page": page,
+        "head": headline(page, now=now, digest=_digest()),
+        "cells": matrix(page.hosts, seen, channel, pins, now=now),
+        "chains": chain_rows(seen, level=channel.level, now=now),
+        "pins": pins,
+        "own_digests": channel.level == SecurityLevel.FINGERPRINT.value and bool(channel.match),
+        "compared": compared(page, pins, seen),
+        "lines": lines,
+        "release": release,
+        "legend": _legend(pins),
+        "draft": _draft(channel, lines, letters, now),
+        "entries": journal(page),
+        "contacts": contacts,
+        "contact": contacts[0] if contacts else None,
+        "members": [name_of(one.user) for one in members],
+        "tags": [tag for tag in channel.partner.tags.replace(",", " ").split() if tag],
+        "owner": name_of(channel.partner.owner),
+        "look": look_state(channel, now=now),
+    }
+
+
+def _digest() -> str:
+    """Return the algorithm by which the first relay group compares fingerprints."""
+    known = [one.fingerprint_digest for one in settings_by_group().values() if isinstance(one, RelaySettings)]
+    return known[0] if known else "sha256"
+
+
+def _legend(pins: tuple[PinRow, ...]) -> list[dict[str, str]]:
+    """Return what the letters of the pins mean, where there are two."""
+    words = {"A": _("old key, leaves when the new one was seen everywhere"), "B": _("new key")}
+    found = {one.letter for one in pins if one.letter}
+    return [{"pin": letter, "text": words[letter]} for letter in sorted(found)] if len(found) > 1 else []
+
+
+def _draft(channel: Channel, lines: tuple[Line, ...], letters: Mapping[str, str], now: datetime) -> tuple[Line, ...]:
+    """Return the lines that the newest draft would make, () where they are those that are released."""
+    if channel.removed_at is not None:
+        return ()
+    drafted = as_lines({one.group: one.lines for one in what_if({}, channel, now=now).groups}, letters)
+    return drafted if {one.text for one in drafted} != {one.text for one in lines} else ()
+
+
+def _list_context(found: PartnerList, chosen: Chosen, now: datetime) -> dict[str, Any]:
+    """Return the page of the list with the addresses of its tabs, chips, heads and pages."""
+    given = chosen.parameters
+    return {
+        "found": found,
+        "chosen": chosen,
+        "rows": [_told(row, now) for row in found.rows],
+        "now": now,
+        "views": [_view(word, found.counts.get(word, found.everything), chosen) for word in ("", *HARM)],
+        "chips": list(_chips(chosen)),
+        "heads": {name: _sorted(name, chosen) for name in SORTS},
+        "previous_url": _url(given, before=found.previous_key) if found.previous_key else "",
+        "next_url": _url(given, after=found.next_key) if found.next_key else "",
+        "csv_query": urlencode(given),
+        "levels": [level.value for level in SecurityLevel],
+        "protections": [one.value for one in Protection],
+        "hidden": {name: text for name, text in given.items() if name in {"state", "sort", "mine"}},
+    }
+
+
+def _told(row: ListRow, now: datetime) -> tuple[ListRow, bool, str, str]:
+    """Return *row* with whether it ends soon, its cause in a few words, and the time left."""
+    left = timeuntil(row.ends_at, now, depth=1) if row.ends_at else ""
+    return row, row.ends_soon(now), short_cause(row.cause) or team_sentence(row.cause), left
+
+
+def _url(given: Mapping[str, str], **more: str) -> str:
+    """Return the address of the list with *more* in place of what was given; an empty text takes away."""
+    return "?" + urlencode({name: text for name, text in {**given, **more}.items() if text})
+
+
+def _view(state: str, count: int, chosen: Chosen) -> dict[str, object]:
+    return {"state": state, "count": count, "url": _url(chosen.parameters, state=state), "on": chosen.state == state}
+
+
+def _chips(chosen: Chosen) -> Iterator[dict[str, str]]:
+    """Yield a chip for each filter beside the tabs, with the address that takes it away."""
+    filters = (
+        ("q", _("Search"), chosen.query),
+        ("level", _("Level"), chosen.level),
+        ("agreed", _("Agreed"), chosen.agreed),
+        ("tag", _("Tag"), chosen.tag),
+        ("mine", _("Owner"), _("me") if chosen.mine else ""),
+    )
+    for name, label, shown in filters:
+        if shown:
+            yield {"name": name, "label": label, "value": shown, "url": _url(chosen.parameters, **{name: ""})}
+
+
+def _sorted(name: str, chosen: Chosen) -> dict[str, str]:
+    """Return the address that sorts by *name*, the other way round where the list is sorted so already."""
+    current = chosen.sort.removeprefix("-") == name
+    backwards = chosen.sort.startswith("-")
+    word = f"-{name}" if (current and not backwards) or (not current and name == "seen") else name
+    state = ("descending" if backwards == (name != "harm") else "ascending") if current else ""
+    return {"url": _url(chosen.parameters, sort=word), "sorted": state}
+
+
+class _Echo:
+    """A file whose written lines are handed back at once."""
+
+    def write(self, text: str) -> str:
+        """Return *text*."""
+        return text
+
+
+def _csv_lines(rows: Iterator[Any]) -> Iterator[str]:
+    """Yield the lines of the file."""
+    writer = csv.writer(_Echo())
+    yield str(writer.writerow(_HEAD))
+    for row in rows:
+        ends, seen = (moment.isoformat() if moment else "" for moment in (row.ends_at, row.seen_at))
+        cells = (row.name, row.key, row.state, row.cause, row.agreed, row.level, row.delivery, row.tls_status)
+        counts = (str(row.taking), str(row.hosts))
+        yield str(writer.writerow([plain_cell(cell) for cell in (*cells, *counts, ends, row.owner, seen)]))

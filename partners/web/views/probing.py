@@ -36,7 +36,14 @@ def panel(request: HttpRequest, pk: int) -> HttpResponse:
     channel = _channel(request, pk)
     look = look_state(channel, now=timezone.now())
     polled = request.headers.get("HX-Request") == "true"
-    answer = render(request, "partners/_look.html", {"look": look, "channel": channel, "polled": polled})
+    context = {
+        "look": look,
+        "polled": polled,
+        "look_url": reverse("partner-probe-panel", args=[pk]),
+        "look_again": reverse("partner-detail", args=[pk]),
+        "look_next": reverse("channel-edit", args=[pk]),
+    }
+    answer = render(request, "partners/_look.html", context)
     answer.status_code = _STOP_POLLING if polled and not look.running else 200
     return answer
 
