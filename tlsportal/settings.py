@@ -271,7 +271,7 @@ LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "partners" / "locale"]
 
 # --- mail -----------------------------------------------------------------------------------------------------------
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = _text("MAIL_FROM", f"tlsportal@{_address.hostname}")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = _text("MAIL_FROM") or f"tlsportal@{_address.hostname}"
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 MAIL_CONFIGURED = bool(_text("MAIL_RELAY"))  # without a relay, links are shown to the approver instead of mailed
 EMAIL_HOST = _text("MAIL_RELAY", "127.0.0.1")
