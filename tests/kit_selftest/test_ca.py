@@ -1,5 +1,6 @@
 """Certificates of the kit, as OpenSSL sees them."""
 
+import re
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,7 +80,7 @@ class TestOddities:
         text = openssl_text(self_signed("mx.example.com", ips=["192.0.2.1"], common_name="other"))
 
         assert "DNS:mx.example.com, IP Address:192.0.2.1" in text
-        assert "CN = other" in text
+        assert re.search(r"CN ?= ?other", text)  # OpenSSL 3.2 and later write no blanks there
 
     def test_without_names_there_is_no_subject_alternative_name(self):
         """CN only: no SAN extension."""

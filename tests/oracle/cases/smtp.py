@@ -67,7 +67,8 @@ CASES = (
     *both("greeting-250", "a 250 greeting is taken for 220", at("GREETING", "250 odd but positive")),
     *both("greeting-bare", "a bare 220 switches ESMTP off", at("GREETING", "220")),
     *both("greeting-close", "the connection ends before the greeting", at("GREETING", CLOSE)),
-    *both("greeting-reset", "a reset before the greeting", at("GREETING", RESET)),
+    # Not at once: it may come before connect() is through, which is 4.4.1 then.
+    *both("greeting-reset", "a reset before the greeting", at("GREETING", Say(then="reset", delay=0.5))),
     *both("greeting-silent", "silence instead of the greeting", at("GREETING", SILENCE), main_cf=IMPATIENT),
     *both("greeting-multi-line", "a greeting of many lines", at("GREETING", "220-mx\n220-welcome\n220 ESMTP")),
     *both("greeting-no-esmtp", "a greeting without the word ESMTP", at("GREETING", "220 hello")),
