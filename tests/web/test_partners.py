@@ -192,4 +192,4 @@ def test_csv_holds_what_is_shown(desk: Client) -> None:
     lines = b"".join(answer.streaming_content).decode().splitlines()
 
     assert len(lines) == 2
-    assert lines[1].startswith("'=HYPERLINK(1),one.example,pending")
+    assert lines[1].startswith('"\'=HYPERLINK(1)","one.example","pending"')

@@ -14,9 +14,7 @@ from partners.reports.charts import trend_chart
 from partners.reports.compliance import WINDOWS, Compliance, compliance_report
 from partners.reports.drawings import donut
 from partners.web.access import door, whole
-from partners.web.sheets import plain_cell, sheet
-
-__all__ = ["plain_cell", "show", "table"]
+from partners.web.sheets import sheet
 
 _RING: Final = ("compliant", "rolling", "weaker", "pending", "unknown", "violated")
 _GROUPS: Final = ("protected", "open")

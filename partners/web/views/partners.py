@@ -1,11 +1,10 @@
 """Partners: the list, its table as CSV, and a channel's page."""
 
-import csv
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -30,7 +29,7 @@ from partners.reports.sentences import team_sentence
 from partners.reports.shown import PinRow, chain_rows, matrix, pin_rows, shown_at
 from partners.reports.watching import look_state
 from partners.web.access import door, reader
-from partners.web.sheets import plain_cell
+from partners.web.sheets import sheet
 
 _HEAD: Final = (
     "partner", "nexthop", "state", "cause", "agreed", "level", "postfix_would", "tls_status", "addresses_taking",
@@ -51,10 +50,8 @@ def show_list(request: HttpRequest) -> HttpResponse:
 @door("partner-list-csv")
 def show_csv(request: HttpRequest) -> HttpResponseBase:
     """Hand out what the list shows, all pages of it, as CSV whose cells no sheet takes for a formula."""
-    lines = _csv_lines(every_row(reader(request), Chosen.of(request.GET), now=timezone.now()))
-    answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="partners.csv"'
-    return answer
+    rows = every_row(reader(request), Chosen.of(request.GET), now=timezone.now())
+    return sheet("partners.csv", _HEAD, map(_cells, rows))
 
 
 @require_safe
@@ -177,20 +174,8 @@ def _sorted(name: str, chosen: Chosen) -> dict[str, str]:
     return {"url": _url(chosen.parameters, sort=word), "sorted": state}
 
 
-class _Echo:
-    """A file whose written lines are handed back at once."""
-
-    def write(self, text: str) -> str:
-        """Return *text*."""
-        return text
-
-
-def _csv_lines(rows: Iterator[Any]) -> Iterator[str]:
-    """Yield the lines of the file."""
-    writer = csv.writer(_Echo())
-    yield str(writer.writerow(_HEAD))
-    for row in rows:
-        ends, seen = (moment.isoformat() if moment else "" for moment in (row.ends_at, row.seen_at))
-        cells = (row.name, row.key, row.state, row.cause, row.agreed, row.level, row.delivery, row.tls_status)
-        counts = (str(row.taking), str(row.hosts))
-        yield str(writer.writerow([plain_cell(cell) for cell in (*cells, *counts, ends, row.owner, seen)]))
+def _cells(row: Any) -> tuple[str, ...]:
+    """Return one row of the list as texts."""
+    ends, seen = (moment.isoformat() if moment else "" for moment in (row.ends_at, row.seen_at))
+    cells = (row.name, row.key, row.state, row.cause, row.agreed, row.level, row.delivery, row.tls_status)
+    return (*cells, str(row.taking), str(row.hosts), ends, row.owner, seen)
