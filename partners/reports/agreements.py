@@ -27,7 +27,7 @@ from django.db.models.functions import Coalesce
 
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.reasons import Reason
-from partners.models import Channel, VerdictRow
+from partners.models import Change, Channel, VerdictRow
 from partners.reports.people import name_of
 from partners.reports.sentences import team_sentence
 
@@ -38,6 +38,7 @@ HELD: Final = "held"  # violated: nothing flows, so that nothing is unprotected
 NOT_KNOWN: Final = "not-known"
 _HARM: Final = ("violated", "weaker", "unknown", "pending", "rolling", "compliant")
 _CHUNK: Final = 2000
+_LOWERED_BY_HOSTS: Final = frozenset({SecurityLevel.DANE.value, SecurityLevel.DANE_ONLY.value})
 _GIVES: Final = {
     SecurityLevel.SECURE: Protection.CA_NAME,
     SecurityLevel.VERIFY: Protection.CA_NAME,
@@ -122,20 +123,24 @@ def tally() -> Tally:
 
 
 def agreement_rows(
-    chosen: Chosen, *, ending: Collection[int], first: int, count: int
+    chosen: Chosen, counted: Tally, *, ending: Collection[int], first: int, count: int
 ) -> tuple[tuple[AgreementRow, ...], int]:
-    """Return *count* rows of what is *chosen* from *first* on, worst first, and how many there are; two queries.
+    """Return *count* rows of what is *chosen* from *first* on, worst first, and how many there are.
 
-    ending: the channels that end within the chosen days; it is read where chosen.within is set.
+    Two queries, and a third where more than one thing is chosen. ending: the channels that end within the chosen days;
+    it is read where chosen.within is set.
     """
-    found = _narrowed(_agreements(), chosen, ending)
+    found = _narrowed(_agreements() if chosen.effective else _states(), chosen, ending)
+    total = _counted(chosen, counted, ending)
+    if total is None:
+        total = found.count()
     ranks = [When(state=word, then=Value(rank)) for rank, word in enumerate(_HARM)]
-    total = found.count()
-    ordered = found.annotate(
-        rank=Case(*ranks, default=Value(len(_HARM)), output_field=IntegerField()), key=Min("nexthops__key")
-    ).order_by("rank", "since", "partner__name", "pk")
-    page = ordered.select_related("partner__owner")[first : first + count]
-    return tuple(_row(channel, channel.key or "") for channel in page), total
+    harm = Case(*ranks, default=Value(len(_HARM)), output_field=IntegerField())
+    ordered = found.annotate(rank=harm).order_by("rank", "since", "pk").values_list("pk", flat=True)
+    keys = list(ordered[first : first + count])
+    channels = _agreements().filter(pk__in=keys).annotate(key=Min("nexthops__key")).select_related("partner__owner")
+    rows = {channel.pk: _row(channel, channel.key or "") for channel in channels}
+    return tuple(rows[key] for key in keys if key in rows), total
 
 
 def every_row() -> Iterator[AgreementRow]:
@@ -145,9 +150,8 @@ def every_row() -> Iterator[AgreementRow]:
         yield _row(channel, " ".join(nexthop.key for nexthop in channel.nexthops.all()))
 
 
-def _agreements() -> QuerySet[Any]:
-    """Return the living channels with state, cause, level in force and effective protection as columns."""
-    verdict = VerdictRow.objects.filter(nexthop__channel=OuterRef("pk")).order_by("pk")
+def _states() -> QuerySet[Any]:
+    """Return the living channels with state, cause and since when as columns."""
     return (
         Channel.objects.filter(removed_at__isnull=True)
         .annotate(now=FilteredRelation("intervals", condition=Q(intervals__valid_to__isnull=True)))
@@ -156,14 +160,51 @@ def _agreements() -> QuerySet[Any]:
             cause=Coalesce("now__cause", Value("")),
             since=F("now__valid_from"),
             known_at=F("now__known_at"),
-            in_force=Coalesce(
-                Subquery(verdict.annotate(at_first=KT("hosts__0__effective")).values("at_first")[:1]),
-                Value(""),
+        )
+    )
+
+
+def _agreements() -> QuerySet[Any]:
+    """Return the same with the level in force and the effective protection.
+
+    The row of a channel shows its newest draft. Where there is none, and the level is one that no host can lower, it is
+    the level in force; elsewhere the judge is asked, which costs a look into the verdict.
+    """
+    drafts = Change.objects.filter(release__isnull=True, withdrawn_at__isnull=True).values("channel")
+    verdict = VerdictRow.objects.filter(nexthop__channel=OuterRef("pk")).order_by("-is_own", "pk")
+    judged = Subquery(verdict.annotate(at_first=KT("hosts__0__effective")).values("at_first")[:1])
+    settled = Q(state__in=PROTECTED) & ~Q(level__in=_LOWERED_BY_HOSTS) & ~Q(pk__in=drafts)
+    agreements: QuerySet[Any] = (
+        _states()
+        .annotate(
+            in_force=Case(
+                When(settled, then=F("level")),
+                default=Coalesce(judged, Value(""), output_field=TextField()),
                 output_field=TextField(),
-            ),
+            )
         )
         .annotate(effective=_effective())
     )
+    return agreements
+
+
+def _counted(chosen: Chosen, counted: Tally, ending: Collection[int]) -> int | None:
+    """Return how many rows *chosen* leaves where the tally knows it, None where several things are chosen at once."""
+    fields = [chosen.state, chosen.group, chosen.agreed, chosen.effective, chosen.within]
+    if sum(map(bool, fields)) > 1:
+        return None
+    if chosen.within:
+        return len(set(ending))
+    if chosen.group:
+        return counted.protected if chosen.group == "protected" else counted.total - counted.protected
+    for asked, numbers in (
+        (chosen.state, counted.states),
+        (chosen.agreed, counted.agreed),
+        (chosen.effective, counted.effective),
+    ):
+        if asked:
+            return numbers.get(asked, 0)
+    return counted.total
 
 
 def _effective() -> Case:

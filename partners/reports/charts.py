@@ -86,10 +86,13 @@ class Strip:
 def strip(ends: Sequence[tuple[datetime, bool]], *, now: datetime, days: int) -> Strip:
     """Return a column per day from today; *ends* are moments and whether a successor is known."""
     first = localtime(now).date()
+    by_day: dict[date, list[bool]] = {}
+    for moment, known in ends:
+        by_day.setdefault(localtime(moment).date(), []).append(known)
     columns, told = [], []
     for offset in range(days + 1):
         at = first + timedelta(days=offset)
-        here = sorted((known for moment, known in ends if localtime(moment).date() == at), reverse=True)
+        here = sorted(by_day.get(at, ()), reverse=True)
         label = format_date(at, "j M" if at.day == 1 else "j") if offset % 2 == 0 else ""
         blocks = tuple(("ok" if known else "risk", 43 - 9 * row) for row, known in enumerate(here[:_BLOCKS_MAX]))
         x = 1 + _COLUMN * offset

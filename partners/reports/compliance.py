@@ -93,7 +93,6 @@ class Compliance:
     chosen_total: int
     page: int
     pages: int
-    forecasts: tuple[Forecast, ...]
     outlook: tuple[Outlook, ...]
     open_causes: tuple[OpenCause, ...]
     mix: tuple[MixRow, ...]
@@ -113,14 +112,13 @@ def compliance_report(*, now: datetime, chosen: Chosen, page: int = 1) -> Compli
     until = now + timedelta(days=chosen.within)
     ending = [one.channel for one in ends if one.at <= until and one.state in PROTECTED]
     page = max(page, 1)
-    rows, total = agreement_rows(chosen, ending=ending, first=(page - 1) * ROWS, count=ROWS)
+    rows, total = agreement_rows(chosen, counted, ending=ending, first=(page - 1) * ROWS, count=ROWS)
     return Compliance(
         tally=counted,
         rows=rows,
         chosen_total=total,
         page=page,
         pages=max(-(-total // ROWS), 1),
-        forecasts=ends,
         outlook=tuple(_outlook(days, counted, ends, now=now) for days in WINDOWS),
         open_causes=_open_causes(counted),
         mix=_mix(counted),

@@ -2,24 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import F, FilteredRelation, Min, Q, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 
 from partners.core.facts_json import profile_key
 from partners.core.levels import SecurityLevel
 from partners.core.observation import PERMISSIVE
 from partners.models import ChainLink, Channel, Pin
 
-__all__ = ["Forecast", "forecasts"]
+__all__ = ["Forecast", "forecasts", "with_names"]
 
 # The levels at which the end of a certificate, or its renewal without notice, stops mail.
 _NAMED: Final = frozenset({SecurityLevel.VERIFY.value, SecurityLevel.SECURE.value})
 _PINNED: Final = SecurityLevel.FINGERPRINT.value
+_FLOWING: Final = ("compliant", "rolling", "weaker", "unknown")
 _SEEN: Final = "observation__sightings"
 _CHANNEL: Final = f"{_SEEN}__endpoint__nexthops__channel"
+_STATE: Final = f"{_CHANNEL}__intervals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,11 @@ class Forecast:
 
     pinned: Postfix does not look at the date there, mail stops when the partner replaces the certificate untold.
     ending, of_all: how many of the addresses seen end by then. under_way: a successor is announced, accepted, or shown
-    already at another address. subject: of the certificate that ends first, a stranger's text.
+    already at another address. subject: of the certificate that ends first, a stranger's text. partner, key: see
+    with_names()
     """
 
     channel: int
-    partner: str
-    key: str
     state: str
     at: datetime
     pinned: bool
@@ -41,34 +42,39 @@ class Forecast:
     of_all: int
     under_way: bool
     subject: str
+    partner: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _ChainEnd:
-    """When the chain at one address ends, and which leaf is shown there."""
+class _Shown:
+    """What the servers of a channel show. ends: endpoint -> first end of its chain and whose it is; leaves: SHA-256."""
 
-    at: datetime
-    subject: str
-    leaf: str
+    level: str
+    state: str
+    ends: dict[int, tuple[datetime, str]]
+    leaves: set[str]
 
 
 def forecasts(*, now: datetime, until: datetime) -> tuple[Forecast, ...]:
-    """Return what ends between *now* and *until*, first end first, one row per channel; at most three queries.
+    """Return what ends between *now* and *until*, first end first, one row per channel; two queries.
 
-    Channels that are violated are left out: there mail waits already.
+    Channels that are violated are left out, there mail waits already; so are those that nobody judged yet.
     """
     ending = _links().filter(certificate__not_after__gte=now, certificate__not_after__lte=until)
     ends = _ends(ending.filter(_not_an_anchor()).values(_CHANNEL))
-    channels = (
-        Channel.objects.filter(pk__in=ends)
-        .annotate(now=FilteredRelation("intervals", condition=Q(intervals__valid_to__isnull=True)))
-        .annotate(state=F("now__state"), key=Min("nexthops__key"))
-        .select_related("partner")
+    pins = _pins([channel for channel, one in ends.items() if one.level == _PINNED])
+    found = [_forecast(channel, one, pins.get(channel, ()), now=now, until=until) for channel, one in ends.items()]
+    return tuple(sorted((one for one in found if one), key=lambda one: (one.at, one.channel)))
+
+
+def with_names(rows: Sequence[Forecast]) -> tuple[Forecast, ...]:
+    """Return *rows* with the partner's name and the first key of each, in one query."""
+    channels = Channel.objects.filter(pk__in=[one.channel for one in rows]).annotate(first=Min("nexthops__key"))
+    named = {pk: (name, key or "") for pk, name, key in channels.values_list("pk", "partner__name", "first")}
+    return tuple(
+        replace(one, partner=named[one.channel][0], key=named[one.channel][1]) for one in rows if one.channel in named
     )
-    flowing = [one for one in channels if one.state != "violated"] if ends else []
-    pins = _pins([one.pk for one in flowing if one.level == _PINNED])
-    found = [_forecast(one, ends[one.pk], pins.get(one.pk, ()), now=now, until=until) for one in flowing]
-    return tuple(sorted((one for one in found if one), key=lambda one: (one.at, one.partner)))
 
 
 def _links() -> QuerySet[ChainLink]:
@@ -79,6 +85,8 @@ def _links() -> QuerySet[ChainLink]:
             f"{_SEEN}__endpoint__profile_key": profile_key(PERMISSIVE),
             f"{_CHANNEL}__removed_at__isnull": True,
             f"{_CHANNEL}__level__in": [*_NAMED, _PINNED],
+            f"{_STATE}__valid_to__isnull": True,
+            f"{_STATE}__state__in": _FLOWING,
         }
     )
 
@@ -88,7 +96,7 @@ def _not_an_anchor() -> Q:
     return Q(position=0) | ~Q(certificate__subject=F("certificate__issuer"))
 
 
-def _ends(channels: QuerySet[Any, Any]) -> Mapping[int, Sequence[_ChainEnd]]:
+def _ends(channels: QuerySet[Any, Any]) -> Mapping[int, _Shown]:
     """Return the first end of the chain at each address of *channels*; where the leaf is pinned, of the leaf alone."""
     rows = (
         _links()
@@ -97,6 +105,7 @@ def _ends(channels: QuerySet[Any, Any]) -> Mapping[int, Sequence[_ChainEnd]]:
         .values_list(
             _CHANNEL,
             f"{_CHANNEL}__level",
+            f"{_STATE}__state",
             f"{_SEEN}__endpoint",
             "position",
             "certificate__not_after",
@@ -104,19 +113,14 @@ def _ends(channels: QuerySet[Any, Any]) -> Mapping[int, Sequence[_ChainEnd]]:
             "certificate__sha256",
         )
     )
-    places: dict[tuple[int, int], list[tuple[int, datetime | None, str, str]]] = defaultdict(list)
-    levels: dict[int, str] = {}
-    for channel, level, endpoint, *row in rows:
-        levels[channel] = level
-        places[channel, endpoint].append((row[0], row[1], row[2], row[3]))
-    ends: dict[int, list[_ChainEnd]] = defaultdict(list)
-    for (channel, _endpoint), links in places.items():
-        counted = [link for link in links if link[0] == 0] if levels.get(channel) == _PINNED else links
-        dated = [(at, subject) for _position, at, subject, _sha256 in counted if at is not None]
-        leaf = next((sha256 for position, _at, _subject, sha256 in links if position == 0), "")
-        if dated:
-            ends[channel].append(_ChainEnd(*min(dated), leaf))
-    return ends
+    found: dict[int, _Shown] = {}
+    for channel, level, state, endpoint, position, at, subject, sha256 in rows:
+        one = found.setdefault(channel, _Shown(level, state, {}, set()))
+        if position == 0:
+            one.leaves.add(sha256)
+        if at is not None and (position == 0 or level != _PINNED):
+            one.ends[endpoint] = min(one.ends.get(endpoint, (at, subject)), (at, subject))
+    return found
 
 
 def _pins(channels: Collection[int]) -> Mapping[int, Sequence[Pin]]:
@@ -129,28 +133,23 @@ def _pins(channels: Collection[int]) -> Mapping[int, Sequence[Pin]]:
     return rows
 
 
-def _forecast(
-    channel: Any, ends: Sequence[_ChainEnd], pins: Sequence[Pin], *, now: datetime, until: datetime
-) -> Forecast | None:
-    """Return what ends first at the addresses of *channel*."""
-    ahead = [end for end in ends if now <= end.at <= until]
+def _forecast(channel: int, shown: _Shown, pins: Sequence[Pin], *, now: datetime, until: datetime) -> Forecast | None:
+    """Return what ends first at the addresses of *channel*, None where nothing that counts ends in time."""
+    ahead = [end for end in shown.ends.values() if now <= end[0] <= until]
     if not ahead:
         return None
-    first = min(ahead, key=lambda end: end.at)
-    ending = sum(end.at <= until for end in ends)
-    pinned = channel.level == _PINNED
-    shown = {end.leaf for end in ends}
+    at, subject = min(ahead)
+    ending, of_all = sum(end[0] <= until for end in shown.ends.values()), len(shown.ends)
+    pinned = shown.level == _PINNED
     return Forecast(
-        channel=channel.pk,
-        partner=channel.partner.name,
-        key=channel.key or "",
-        state=channel.state or "pending",
-        at=first.at,
+        channel=channel,
+        state=shown.state,
+        at=at,
         pinned=pinned,
         ending=ending,
-        of_all=len(ends),
-        under_way=_has_successor(pins, shown=shown, at=first.at) if pinned else ending < len(ends),
-        subject=first.subject,
+        of_all=of_all,
+        under_way=_has_successor(pins, shown=shown.leaves, at=at) if pinned else ending < of_all,
+        subject=subject,
     )
 
 

@@ -11,7 +11,7 @@ from partners.core.lifetime import first_bounce
 from partners.models import ComplianceInterval, User
 from partners.reports.charts import Strip, strip
 from partners.reports.drawings import Slice, share
-from partners.reports.forecast import Forecast, forecasts
+from partners.reports.forecast import Forecast, forecasts, with_names
 from partners.reports.today_agreements import ROWS, SOON, OpenRow, counts, open_rows
 from partners.reports.today_hands import Hand, duration, of_agreement, of_forecast
 from partners.reports.today_map import MapState, map_state, waiting_hands
@@ -123,7 +123,7 @@ def _waits_now(rows: Sequence[OpenRow], count: int, lifetime: timedelta, *, now:
 
 def _breaks_soon(rows: Sequence[OpenRow], ends: Sequence[Forecast], lowered: int, *, now: datetime) -> Group:
     """Return what flows today and stops on a day, or weakens no longer; the first day first."""
-    dated = [(one.at, of_forecast(one, now=now)) for one in ends]
+    dated = [(one.at, of_forecast(one, now=now)) for one in with_names(ends[:ROWS])]
     dated += [
         (row.lowered_until or now, of_agreement(row, bounces_at=None, now=now))
         for row in rows

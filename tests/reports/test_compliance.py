@@ -69,6 +69,14 @@ def test_numbers_lead_to_their_rows():
     assert chosen(effective="none") == ["Low"]
 
 
+def test_a_draft_does_not_move_the_numbers():
+    """What protects is the entry on the relays, not the one that somebody has drafted since."""
+    row = agreement("Fjord", "compliant", by=editor(), level="secure", agreed="ca-and-name")
+    Channel.objects.filter(pk=row.pk).update(level="encrypt")
+
+    assert tally().effective == {"ca-and-name": 1}
+
+
 def test_outlook_counts_what_ends():
     """Of two that are kept, one ends in ten days: it is in 14, 30 and 90, and its number leads to it."""
     team = editor()

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from partners.models import Pin
-from partners.reports.forecast import forecasts
+from partners.reports.forecast import forecasts, with_names
 from tests.actions.people import NOON, editor, proposed
 from tests.reports.world import agreement, certificate, shown
 
@@ -24,7 +24,7 @@ def test_the_first_end_comes_first():
         row = agreement(name, "compliant", by=team, level="secure", agreed="ca-and-name")
         shown(row, f"192.0.2.{number}", certificate(number, not_after=in_days(days)))
 
-    found = forecasts(now=NOON, until=MONTH)
+    found = with_names(forecasts(now=NOON, until=MONTH))
 
     assert [(one.partner, one.at) for one in found] == [("First", in_days(4)), ("Second", in_days(20))]
 
