@@ -8,7 +8,7 @@ Source: postconf(5); src/global/mail_conf_*.c; smtp_params.c and global_tls_leve
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import Any, Protocol, get_args, get_origin, get_type_hints
 
@@ -72,12 +72,14 @@ class MainCf:
     """The parameters that are set, and the release whose defaults stand for the others.
 
     compatibility_level: what counts where it is not set: NOT_SET for the whole main.cf of a relay, FRESH_INSTALL for
-    a few parameters that somebody wrote down.
+    a few parameters that somebody wrote down. machine: values of one machine's "postconf -x" that stand for built-in
+    defaults; not for those that depend on another parameter, which master.cf may set anew.
     """
 
     given: Mapping[str, str]
     release: PostfixRelease
     compatibility_level: str = FRESH_INSTALL
+    machine: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, name: str) -> str:
         """Return *name* with all $names expanded. Errors: SettingsRefused."""
@@ -88,11 +90,19 @@ class MainCf:
         if name in self.given:
             return self.given[name]
         by_release = self._defaults_of_release()
-        return by_release[name] if name in by_release else _DEFAULTS.get(name, _TEXTS.get(name, ""))
+        if name in by_release:
+            return by_release[name]
+        if name in self.machine and name not in _DEPENDENT:
+            return self.machine[name]
+        return _DEFAULTS.get(name, _TEXTS.get(name, ""))
 
     def is_set(self, name: str) -> bool:
         """Whether main.cf has a line for *name*."""
         return name in self.given
+
+    def is_known(self, name: str) -> bool:
+        """Whether the value of *name* is more than the default of RelaySettings."""
+        return name in self.given or name in _COMPUTED or (name in self.machine and name not in _DEPENDENT)
 
     def switch(self, name: str) -> bool:
         """Return a parameter that says yes or no."""
@@ -119,7 +129,7 @@ def relay_settings(
     """
     changes: dict[str, Any] = {"postfix": main_cf.release, "openssl": openssl, "chroot": chroot}
     for name, read in _READERS.items():
-        if main_cf.is_set(name) or name in _COMPUTED:
+        if main_cf.is_known(name):
             changes[name] = read(name, main_cf.value(name))
     changes["smtp_tls_security_level"] = _level(main_cf)
     changes["compatibility_level"] = main_cf.value("compatibility_level")
@@ -277,6 +287,8 @@ def _default_text(value: object) -> str:
 _HINTS = get_type_hints(RelaySettings)
 _READERS = {name: _reader(hint) for name, hint in _HINTS.items() if name not in _NOT_PARAMETERS}
 del _READERS["smtp_tls_security_level"]
-_TEXTS = {field.name: _default_text(field.default) for field in fields(RelaySettings)}
+_TEXTS = {one.name: _default_text(one.default) for one in fields(RelaySettings)}
 # Their default depends on the release or on another parameter.
 _COMPUTED = {"smtp_tls_protocols", "smtp_tls_mandatory_protocols", "smtp_tls_fingerprint_digest"}
+# Their default reads another parameter.
+_DEPENDENT = {"smtp_tls_fingerprint_digest", "smtp_tls_dane_insecure_mx_policy", "smtp_tls_security_level"}
