@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from partners.models import Approval, Candidate, Change, Nexthop, Release, User, VerdictRow
 from partners.reports.changed import GroupDiff, PartnerRow, group_diff, partner_rows
-from partners.reports.differences import Moved, moved_entries
+from partners.reports.differences import Moved, compared
 from partners.reports.findings import FindingRow, Owner, finding_rows
 from partners.reports.names import person_name
 from partners.reports.relays import published_release
@@ -70,8 +70,8 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
     changes = tuple(candidate.changes.select_related("channel__partner", "author").order_by("made_at", "pk"))
     maps = tuple(candidate.maps.select_related("group").order_by("group__name"))
     base = {one.group_id: one.text for one in candidate.base.artefacts.all()} if candidate.base else {}
-    texts = [(one.group.name, base.get(one.group_id, ""), one.text) for one in maps]
-    moved = {one.key: one for _group, old, new in texts for one in moved_entries(old, new)}
+    found = {one.group.name: compared(base.get(one.group_id, ""), one.text) for one in maps}
+    moved = {one.key: one for difference in found.values() for one in difference.moved}
     owners = _owners(changes, {*moved, *_keys_of(candidate.findings)})
     authors = {candidate.author_id, *(change.author_id for change in changes)}
     seconds = _seconds(authors)
@@ -97,7 +97,7 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
         findings=rows,
         blocks=len(blocked),
         rows=partner_rows(moved.values(), owners, _less(candidate.findings), _outcomes(candidate, moved), whose),
-        diffs=tuple(group_diff(group, old, new) for group, old, new in texts),
+        diffs=tuple(group_diff(group, difference) for group, difference in found.items()),
         approvals=counted,
         approve=_approve(candidate, reader, counted, seconds, authors),
         publish=_publish(candidate, counted, is_latest=is_latest),

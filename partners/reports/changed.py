@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from partners.reports.differences import HUNKS_SHOWN, Hunk, Moved, hunks
+from partners.reports.differences import HUNKS_SHOWN, Compared, Hunk, Moved
 from partners.reports.findings import Owner, outcome_state, outcome_word
 
 __all__ = ["GroupDiff", "PartnerRow", "entry_in_short", "group_diff", "partner_rows"]
@@ -90,7 +90,6 @@ def entry_in_short(value: str) -> tuple[str, str]:
     return level, ", ".join(dict.fromkeys(notes))
 
 
-def group_diff(group: str, old: str, new: str) -> GroupDiff:
+def group_diff(group: str, found: Compared) -> GroupDiff:
     """Return the difference of two maps of *group*, as much of it as a page shows."""
-    found = hunks(old, new)
-    return GroupDiff(group, tuple(found[:HUNKS_SHOWN]), max(len(found) - HUNKS_SHOWN, 0))
+    return GroupDiff(group, found.hunks[:HUNKS_SHOWN], max(len(found.hunks) - HUNKS_SHOWN, 0))

@@ -1,14 +1,14 @@
 """What differs between two maps: by line for the eye, by key for whoever counts. Pure."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
 from django.utils.translation import gettext as _
 
-__all__ = ["HUNKS_SHOWN", "Hunk", "HunkLine", "Moved", "TextPiece", "hunks", "moved_entries"]
+__all__ = ["HUNKS_SHOWN", "Compared", "Hunk", "HunkLine", "Moved", "TextPiece", "compared", "entries_among"]
 
 HUNKS_SHOWN: Final = 200  # a longer difference is read in a file, not on a page
 _WORDS = re.compile(r"[\t ]+|[^\t :|=]+[:|=]?|[:|=]")
@@ -51,6 +51,14 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What differs between two maps. moved: entries, without comments; hunks: lines, comments included; by key."""
+
+    moved: tuple[Moved, ...]
+    hunks: tuple[Hunk, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Block:
     """A key with its line and the comments above it; "" holds what stands below the last entry."""
 
@@ -63,42 +71,66 @@ class _Block:
         return self.lines[-1].partition("\t")[2] if self.lines else ""
 
 
-def moved_entries(old: str, new: str) -> tuple[Moved, ...]:
-    """Return each entry that *old* and *new* do not both have alike, by key; comments do not count."""
-    before, after = _blocks(old), _blocks(new)
-    rows = []
-    for key in sorted({*before, *after} - {""}):
-        was = before[key].value if key in before else ""
-        becomes = after[key].value if key in after else ""
-        if was != becomes:
-            rows.append(Moved(key, was, becomes))
-    return tuple(rows)
+def compared(old: str, new: str) -> Compared:
+    """Return what differs between *old* and *new*, by key.
 
-
-def hunks(old: str, new: str) -> tuple[Hunk, ...]:
-    """Return the difference by key, comments included; each map is sorted, so one pass over the keys is enough."""
-    before, after = _blocks(old), _blocks(new)
+    Of a hundred thousand lines a few differ: those are found as sets, and only their keys are read one by one.
+    """
+    old_lines, new_lines = old.split("\n"), new.split("\n")
+    heads, new_heads = _heads(old_lines), _heads(new_lines)
+    wanted = {line.partition("\t")[0] for line in set(old_lines) ^ set(new_lines) if line and line[0] != "#"}
+    wanted |= {key for key in {*heads, *new_heads} if heads.get(key) != new_heads.get(key)}
+    before, after = _blocks(old_lines, wanted, heads), _blocks(new_lines, wanted, new_heads)
     none = _Block(0, ())
-    found = []
-    for key in sorted({*before, *after}):
+    moved, found = [], []
+    for key in sorted(wanted):
         was, becomes = before.get(key, none), after.get(key, none)
-        if was.lines != becomes.lines:
-            found.append(Hunk(key, _title(key, was, becomes), tuple(_lines(was, becomes))))
-    return tuple(found)
+        if key and was.value != becomes.value:
+            moved.append(Moved(key, was.value, becomes.value))
+        found.append(Hunk(key, _title(key, was, becomes), tuple(_lines(was, becomes))))
+    return Compared(tuple(moved), tuple(found))
 
 
-def _blocks(text: str) -> dict[str, _Block]:
-    """Return the map *text* by key."""
-    found: dict[str, _Block] = {}
+def entries_among(text: str, keys: Collection[str]) -> dict[str, str]:
+    """Return key -> value of those entries of the map *text* whose key is among *keys*."""
+    found = {}
+    for line in text.split("\n"):
+        key, tab, value = line.partition("\t")
+        if tab and key in keys and key[0] != "#":
+            found[key] = value
+    return found
+
+
+def _heads(lines: Sequence[str]) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Return key -> how many, and which, comments stand above its entry; "" for those below the last entry."""
+    found: dict[str, list[str]] = {}
     gathered: list[str] = []
-    number = 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        gathered.append(line)
-        if line and not line.startswith("#"):
-            found[line.partition("\t")[0]] = _Block(number - len(gathered) + 1, tuple(gathered))
+    for index in [index for index, line in enumerate(lines) if not line or line[0] == "#"]:
+        if index == len(lines) - 1 and not lines[index]:
+            continue  # what stands behind the last line's end
+        gathered.append(lines[index])
+        following = lines[index + 1] if index + 1 < len(lines) else ""
+        if following and following[0] != "#":
+            found[following.partition("\t")[0]] = gathered
             gathered = []
     if gathered:
-        found[""] = _Block(number - len(gathered) + 1, tuple(gathered))
+        found[""] = gathered
+    return {key: (len(above), tuple(above)) for key, above in found.items()}
+
+
+def _blocks(
+    lines: Sequence[str], wanted: Collection[str], heads: Mapping[str, tuple[int, tuple[str, ...]]]
+) -> dict[str, _Block]:
+    """Return the block of each key that is *wanted*: its comments and its line."""
+    found: dict[str, _Block] = {}
+    for number, line in enumerate(lines, start=1):
+        if line and line[0] != "#" and (key := line.partition("\t")[0]) in wanted:
+            count, above = heads.get(key, (0, ()))
+            found[key] = _Block(number - count, (*above, line))
+    if "" in wanted and "" in heads:
+        count, above = heads[""]
+        ends = len(lines) - 1 if lines and not lines[-1] else len(lines)
+        found[""] = _Block(ends - count + 1, above)
     return found
 
 

@@ -7,11 +7,12 @@ from typing import Final
 
 from django.db.models import Count, QuerySet
 
+from partners.core.names import lookup_keys
 from partners.core.relay import RelaySettings
 from partners.core.weakenings import weakenings
 from partners.models import Artefact, Candidate, Change, Head, Nexthop, Release
 from partners.reports.changed import GroupDiff, PartnerRow, group_diff, partner_rows
-from partners.reports.differences import Moved, moved_entries
+from partners.reports.differences import Moved, compared, entries_among
 from partners.reports.findings import Owner
 from partners.reports.names import person_name
 from partners.reports.relays import published_release
@@ -178,14 +179,15 @@ def compare_page(old: int, new: int, settings: Mapping[int, RelaySettings | str]
         texts.setdefault(one.group.name, {})[one.release.number] = one.text
         groups[one.group.name] = one.group_id
     pairs = [(group, by.get(old, ""), by.get(new, "")) for group, by in sorted(texts.items())]
-    moved = {one.key: one for _group, was, becomes in pairs for one in moved_entries(was, becomes)}
+    differences = {group: compared(was, becomes) for group, was, becomes in pairs}
+    moved = {one.key: one for difference in differences.values() for one in difference.moved}
     less = _asks_less(pairs, groups, settings, moved)
     owners, whose = _owners_between(old, new, set(moved))
     return Comparison(
         old=found[old],
         new=found[new],
         rows=partner_rows(moved.values(), owners, less, {}, whose),
-        diffs=tuple(group_diff(group, was, becomes) for group, was, becomes in pairs),
+        diffs=tuple(group_diff(group, difference) for group, difference in differences.items()),
         numbers=_numbers(),
     )
 
@@ -198,17 +200,14 @@ def _asks_less(
 ) -> frozenset[str] | None:
     """Return the keys that ask less of the peer, None where a group's settings cannot be read."""
     keys: set[str] = set()
+    concerned = {name for key in moved for name in (key, *lookup_keys(key.removeprefix(".")))}  # and what it would hide
     for group, was, becomes in pairs:
         relay = settings.get(groups[group])
         if not isinstance(relay, RelaySettings):
             return None
-        old, new = _entries(was), _entries(becomes)
+        old, new = entries_among(was, concerned), entries_among(becomes, concerned)
         keys |= {one.key for one in weakenings(old, new, relay, relay) if one.key in moved}
     return frozenset(keys)
-
-
-def _entries(text: str) -> dict[str, str]:
-    return {one.key: one.becomes for one in moved_entries("", text)}
 
 
 def _owners_between(old: int, new: int, keys: set[str]) -> tuple[dict[str, Owner], dict[int, str]]:

@@ -122,7 +122,7 @@ def test_editor_adds_a_partner_and_cuts_a_candidate(
 ) -> None:
     """A refused name is told beside the form; a good one becomes a draft, and the candidate shows its line."""
     sign_in(people["team"])
-    page.goto(live_server.url + "/partners/add/")
+    page.goto(live_server.url + "/partners/add/?fields=1")
     page.fill("input[name=name]", "Rivet and Sons")
     page.fill("input[name=nexthops]", "rivet-sons.example")
     page.select_option("select[name=level]", "encrypt")
@@ -133,6 +133,6 @@ def test_editor_adds_a_partner_and_cuts_a_candidate(
         label.click()
     page.click("text=Cut a candidate")
 
-    assert "rivet-sons.example" in page.locator("pre").first.inner_text()
+    assert "rivet-sons.example" in page.locator(".difftext").first.inner_text()
     axe(page)
     shoot(page, "candidate")

@@ -26,7 +26,7 @@ def here() -> World:
     assert token is not None
     note_fetch(token, found.second.number, now=now)
     make_relay_token(group, by=found.ann, now=now, relay="relay2.house.example")
-    change_group(group, {"main_cf": {"smtp_tls_mandatory_ciphers": "low"}}, version=1, by=found.bob, now=now)
+    change_group(group, {"main_cf": {"smtp_tls_mandatory_protocols": "!SSLv2"}}, version=1, by=found.bob, now=now)
     return found
 
 

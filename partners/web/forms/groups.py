@@ -16,16 +16,16 @@ __all__ = ["GroupForm", "start_of"]
 class GroupForm(forms.Form):
     """A relay group as its relays are set up. name is asked for a new one alone."""
 
-    name = forms.SlugField(label=_("name"), max_length=60, required=False, help_text=_("a-z, 0-9 and -"))
+    name = forms.SlugField(label=_("Name"), max_length=60, required=False, help_text=_("a-z, 0-9 and -"))
     postfix = forms.CharField(
         label=_("Postfix release"), max_length=20, help_text=_("Of the oldest relay in the group, like 3.7.11.")
     )
     openssl = forms.CharField(
         label=_("OpenSSL release"), max_length=20, help_text=_("Of the oldest relay, like 3.0.19.")
     )
-    map_type = forms.ChoiceField(label=_("map type"), choices=[(name, name) for name in sorted(MAP_TYPES)])
+    map_type = forms.ChoiceField(label=_("Map type"), choices=[(name, name) for name in sorted(MAP_TYPES)])
     tafile_directory = forms.CharField(
-        label=_("directory on the relays"),
+        label=_("Directory on the relays"),
         max_length=200,
         help_text=_("Where the map and partners' own CAs stand; it is written into tafile=."),
     )
@@ -33,15 +33,16 @@ class GroupForm(forms.Form):
         label=_("main.cf"),
         required=False,
         max_length=20_000,
-        widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 8, "class": "form-control mono", "spellcheck": "false"}),
         help_text=_("Lines name = value, as postconf -n prints them; what is left out has Postfix's default."),
     )
     ca_file = forms.FileField(
-        label=_("public CAs"),
+        label=_("Public CAs"),
         required=False,
+        widget=forms.FileInput,
         help_text=_("The file of smtp_tls_CAfile, as PEM. Without a file, the set stays as it is."),
     )
-    no_ca = forms.BooleanField(label=_("trust no public CA"), required=False)
+    no_ca = forms.BooleanField(label=_("Trust no public CA"), required=False)
 
     def clean_main_cf(self) -> dict[str, str]:
         """Return the parameters."""

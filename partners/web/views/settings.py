@@ -1,7 +1,9 @@
 """Settings: relay groups, and what the administrator has set by environment."""
 
-from importlib.metadata import PackageNotFoundError, version
+import tomllib
+from functools import cache
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -97,9 +99,8 @@ def _approver(request: HttpRequest) -> User:
     return by
 
 
+@cache
 def _portal_version() -> str:
-    """Return the version of this portal, as it was installed."""
-    try:
-        return version("tlsportal")
-    except PackageNotFoundError:
-        return _("from a checkout")
+    """Return the version of this portal, as its own project file says."""
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())
+    return str(project["project"]["version"])
