@@ -60,6 +60,7 @@ class CandidatePage:
     abandon: Doing
     alone: bool
     published: Release | None
+    changes: tuple[int, ...]
 
 
 def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
@@ -104,6 +105,7 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
         abandon=Doing(shown=candidate.state == Candidate.State.OPEN),
         alone=reader.alone,
         published=published,
+        changes=tuple(change.pk for change in changes),
     )
 
 

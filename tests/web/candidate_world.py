@@ -13,7 +13,7 @@ from tests.actions.facts import seen
 from tests.actions.people import approver, editor
 from tests.kit.ca import self_signed
 
-__all__ = ["World", "published", "world"]
+__all__ = ["LEAF", "World", "published", "world"]
 
 LEAF = self_signed("mx.fjordbank.example")
 

@@ -6,8 +6,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from partners.models import Candidate, User
+from tests.actions.facts import seen
 from tests.actions.people import person
-from tests.web.candidate_world import World, agreed, world
+from tests.web.candidate_world import LEAF, World, agreed, world
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +99,20 @@ def test_a_partner_is_taken_out_with_one_button(here: World) -> None:
     here.candidate.refresh_from_db()
     assert here.candidate.state == Candidate.State.ABANDONED
     assert set(Candidate.objects.first().changes.all()) == set(stays)
+
+
+def test_it_is_cut_again_with_what_is_known_now(here: World) -> None:
+    """The server that nobody had looked at was seen since: it blocks no more."""
+    client = Client()
+    client.force_login(here.eda)
+    every = [one.pk for one in here.candidate.changes.all()]
+    seen("vantage-tooling.example", LEAF, at=timezone.now(), address="192.0.2.250")
+
+    shown = page(here.eda, "candidate-detail", here.candidate.pk)
+    answer = client.post(reverse("candidate-cut"), {"change": every, "instead": here.candidate.pk}, follow=True)
+
+    assert "Cut again and look" in shown
+    assert "nobody knows what would happen" not in answer.content.decode()
 
 
 def test_the_difference_is_told_by_partner_and_by_line(here: World) -> None:
