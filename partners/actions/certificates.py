@@ -99,7 +99,7 @@ def withdraw(pin: Pin, *, by: User, now: datetime) -> None:
         raise NotAllowed(_("pin"), _("this channel is not yours"))
     with transaction.atomic():
         if not Pin.objects.filter(pk=pin.pk, state=Pin.State.PROPOSED).update(state=Pin.State.WITHDRAWN):
-            raise StaleRefused(_("pin %s") % pin.pk, _("it is decided or withdrawn already"))
+            raise StaleRefused(_("certificate"), _("it is decided or withdrawn already"))
         audit.record("pin.withdrawn", f"pin {pin.pk}", by=by, now=now, detail={"channel": pin.channel_id})
     pin.refresh_from_db()
 

@@ -1,7 +1,8 @@
 """The pages, by noun; who may open each is told in access.py."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, register_converter
 
+from partners.web.codes import OwnConverter
 from partners.web.views import (
     adding,
     approvals,
@@ -20,6 +21,8 @@ from partners.web.views import (
     settings,
     whatif,
 )
+
+register_converter(OwnConverter, "own")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -72,7 +75,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("approvals/invitations/<int:pk>/send/", invitations.send_again, name="invitation-send"),
     path("portal/", portal.home, name="portal-home"),
     path("portal/help/", portal.show_help, name="portal-help"),
-    path("portal/<int:pk>/upload/", portal.upload, name="portal-upload"),
-    path("portal/<int:pk>/submit/", portal.submit, name="portal-submit"),
-    path("portal/pins/<int:pk>/withdraw/", portal.withdraw, name="portal-withdraw"),
+    path("portal/<own:pk>/upload/", portal.upload, name="portal-upload"),
+    path("portal/<own:pk>/submit/", portal.submit, name="portal-submit"),
+    path("portal/pins/<own:pk>/withdraw/", portal.withdraw, name="portal-withdraw"),
 ]

@@ -16,7 +16,8 @@ from partners.models import Pin
 from partners.reports.partners import own_channels
 from partners.reports.portal import PortalPage, portal_page
 from partners.reports.portal_upload import Refusal, readout, reason_not_to_send
-from partners.web.access import door, reader, whole
+from partners.web.access import door, reader
+from partners.web.codes import code_of, number_of
 
 UPLOAD_MAX = 64 * 1024
 
@@ -26,9 +27,10 @@ UPLOAD_MAX = 64 * 1024
 def home(request: HttpRequest) -> HttpResponse:
     """Show the partner's channel; with several, the first or the one chosen."""
     now = timezone.now()
-    chosen = whole(request.GET.get("channel", ""))
+    asked = request.GET.get("channel", "")
+    chosen = number_of(asked) or 0
     page = portal_page(reader(request), chosen, now=now)
-    if chosen and page is None:
+    if (asked and not chosen) or (chosen and page is None):
         raise Http404
     return render(request, "partners/portal_home.html", {"page": page, "now": now})
 
@@ -105,7 +107,7 @@ def _own_page(request: HttpRequest, pk: int) -> PortalPage:
 
 
 def _home_of(channel: int) -> HttpResponse:
-    return redirect(f"{reverse('portal-home')}?channel={channel}")
+    return redirect(f"{reverse('portal-home')}?channel={code_of(channel)}")
 
 
 def _refuse(request: HttpRequest, page: PortalPage, refusal: Refusal) -> HttpResponse:
