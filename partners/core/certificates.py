@@ -145,12 +145,20 @@ def parse_fingerprint(text: str) -> bytes:
     return bytes.fromhex(digits)
 
 
-@lru_cache(maxsize=512)
 def certificate_facts(der: bytes) -> CertificateFacts:
     """Read one DER certificate; a field that cannot be read is told in parse_error.
 
     Errors: CertificateRefused where it is no certificate at all.
     """
+    return _kept_facts(der) if len(der) <= asn1.KEPT_BYTES_MAX else _facts(der)
+
+
+@lru_cache(maxsize=512)
+def _kept_facts(der: bytes) -> CertificateFacts:
+    return _facts(der)
+
+
+def _facts(der: bytes) -> CertificateFacts:
     try:
         parts = asn1.read_certificate(der)
     except asn1.DerError as error:
@@ -178,6 +186,15 @@ def certificate_facts(der: bytes) -> CertificateFacts:
 
 def names_of(der: bytes) -> NamesSeen:
     """Return the names of *der* as bytes. Errors: der.DerError where they cannot be read."""
+    return _kept_names(der) if len(der) <= asn1.KEPT_BYTES_MAX else _names(der)
+
+
+@lru_cache(maxsize=512)
+def _kept_names(der: bytes) -> NamesSeen:
+    return _names(der)
+
+
+def _names(der: bytes) -> NamesSeen:
     parts = asn1.read_certificate(der)
     dns_ids, ips = [], []
     if san := parts.extensions.get(_SAN):

@@ -10,7 +10,7 @@ import binascii
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -24,6 +24,7 @@ from OpenSSL._util import lib as _openssl  # X509Store has no call for the purpo
 from partners.core import der as asn1
 from partners.core.certificates import certificate_facts, spki_of
 from partners.core.errors import CertificateRefused
+from partners.core.kept import Kept, joint_digest
 from partners.core.reasons import Reason
 
 __all__ = ["NO_ANCHORS", "Anchors", "ChainResult", "verify"]
@@ -72,6 +73,11 @@ class Anchors:
     certificates: tuple[bytes, ...] = ()
     keys: tuple[bytes, ...] = ()
     synthetic: bool = False
+    digest: bytes = field(init=False, repr=False, compare=False, default=b"")
+
+    def __post_init__(self) -> None:
+        kind = b"synthetic" if self.synthetic else b""
+        object.__setattr__(self, "digest", joint_digest((kind, *self.certificates, b"keys", *self.keys)))
 
     @classmethod
     def from_ca_file(cls, pem: bytes) -> "Anchors":
@@ -116,14 +122,17 @@ def _first_element(der: bytes) -> bytes:
 class ChainResult:
     """Whether a chain leads to an anchor. reason: "" if trusted; depth: where the error was, 0 the leaf.
 
-    text: OpenSSL's words; path: the certificates of the verified chain, leaf first.
+    text: OpenSSL's words.
     """
 
     trusted: bool
     reason: str = ""
     depth: int = 0
     text: str = ""
-    path: tuple[bytes, ...] = ()
+
+
+_turns: Kept[tuple[datetime, ...]] = Kept(8192)  # by chain, and by anchors
+_results: Kept[ChainResult] = Kept(8192)
 
 
 def verify(
@@ -131,25 +140,30 @@ def verify(
 ) -> ChainResult:
     """Say whether *chain* (leaf first, as sent) leads to *anchors* at the time *at*.
 
+    Between two moments at which a date begins or ceases to count, one verification serves.
     depth: smtp_tls_scert_verifydepth, which allows one intermediate more than it says.
     strict: OpenSSL security level 1, which Postfix sets where the peer must match.
     """
     if not chain:
         return ChainResult(trusted=False, reason=Reason.CERTIFICATE_NOT_SENT)
-    turns = _turning_points(chain, anchors)
-    passed = bisect_right(turns, at.replace(microsecond=0))
-    moment = turns[passed - 1] if passed else _LONG_AGO
-    return _verify(chain, anchors, moment, depth, strict)
+    key, second = joint_digest(chain), at.replace(microsecond=0)
+    of_chain = _turns.get(key, lambda: _turning_points(chain))
+    of_anchors = _turns.get(anchors.digest, lambda: _turning_points(anchors.certificates))
+    moment = max(_last_passed(of_chain, second), _last_passed(of_anchors, second))
+    return _results.get(
+        (key, anchors.digest, moment, depth, strict), lambda: _verify(chain, anchors, moment, depth, strict=strict)
+    )
 
 
-@lru_cache(maxsize=4096)
-def _turning_points(chain: tuple[bytes, ...], anchors: Anchors) -> tuple[datetime, ...]:
-    """Return the moments at which a date of any certificate begins or ceases to count.
+def _last_passed(turns: tuple[datetime, ...], at: datetime) -> datetime:
+    passed = bisect_right(turns, at)
+    return turns[passed - 1] if passed else _LONG_AGO
 
-    Between two of them the outcome is the same, so that one verification serves (and is kept for) all of that time.
-    """
+
+def _turning_points(certificates: tuple[bytes, ...]) -> tuple[datetime, ...]:
+    """Return the moments at which a date of any certificate begins or ceases to count."""
     found = set()
-    for der in (*chain, *anchors.certificates):
+    for der in certificates:
         try:
             facts = certificate_facts(der)
         except CertificateRefused:
@@ -159,10 +173,9 @@ def _turning_points(chain: tuple[bytes, ...], anchors: Anchors) -> tuple[datetim
     return tuple(sorted(found))
 
 
-@lru_cache(maxsize=4096)
-def _verify(chain: tuple[bytes, ...], anchors: Anchors, at: datetime, depth: int, strict: bool) -> ChainResult:  # noqa: FBT001 - lru_cache keys on positions
+def _verify(chain: tuple[bytes, ...], anchors: Anchors, at: datetime, depth: int, *, strict: bool) -> ChainResult:
     if anchors.synthetic and (chain[0] in anchors.certificates or _spki_in(chain[0], anchors.keys)):
-        return ChainResult(trusted=True, path=chain[:1])  # usage 3: nothing but the match counts
+        return ChainResult(trusted=True)  # usage 3: nothing but the match counts
     try:
         leaf, *others = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain)
         store, trusted_keys = _store(chain, anchors, at)
@@ -173,10 +186,10 @@ def _verify(chain: tuple[bytes, ...], anchors: Anchors, at: datetime, depth: int
     except crypto.Error:
         return ChainResult(False, Reason.VALIDATION_FAILURE, 0, "a certificate of the chain cannot be parsed")
     path = tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, link) for link in verified)
-    result = _check_path(path, depth, strict)
+    result = _check_path(path, depth, strict=strict)
     if result.trusted and anchors.synthetic:
-        result = _check_dates(path if path[-1] in trusted_keys or _is_self_issued(path[-1]) else path[:-1], at, result)
-    return replace(result, path=path)
+        return _check_dates(path if path[-1] in trusted_keys or _is_self_issued(path[-1]) else path[:-1], at, result)
+    return result
 
 
 def _store(chain: tuple[bytes, ...], anchors: Anchors, at: datetime) -> tuple[crypto.X509Store, set[bytes]]:
@@ -200,7 +213,7 @@ def _store(chain: tuple[bytes, ...], anchors: Anchors, at: datetime) -> tuple[cr
     return store, issued
 
 
-def _check_path(path: tuple[bytes, ...], depth: int, strict: bool) -> ChainResult:  # noqa: FBT001
+def _check_path(path: tuple[bytes, ...], depth: int, *, strict: bool) -> ChainResult:
     if len(path) - 2 > depth + 1:
         text = f"certificate chain longer than limit({depth})"
         return ChainResult(False, Reason.CERTIFICATE_CHAIN_TOO_LONG, depth + 2, text)

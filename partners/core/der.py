@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 __all__ = [
+    "KEPT_BYTES_MAX",
     "CertificateParts",
     "DerError",
     "Element",
@@ -17,6 +18,7 @@ __all__ = [
     "read_element",
 ]
 
+KEPT_BYTES_MAX = 16_384  # longer certificates, which nobody has but who means harm, are read again each time
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE, SET = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30, 0x31
 UTC_TIME = 0x17
 _VERSION, _EXTENSIONS = 0xA0, 0xA3
@@ -98,9 +100,17 @@ def oid_text(content: bytes) -> str:
     return ".".join(str(arc) for arc in (first, arcs[0] - 40 * first, *arcs[1:]))
 
 
-@lru_cache(maxsize=2048)
 def read_certificate(der: bytes) -> CertificateParts:
     """Take a certificate apart. Errors: DerError where *der* is none."""
+    return _kept(der) if len(der) <= KEPT_BYTES_MAX else _taken_apart(der)
+
+
+@lru_cache(maxsize=2048)
+def _kept(der: bytes) -> CertificateParts:
+    return _taken_apart(der)
+
+
+def _taken_apart(der: bytes) -> CertificateParts:
     outer, _rest = read_element(der)
     parts = list(children(outer.content))
     if outer.tag != SEQUENCE or len(parts) < 3 or parts[0].tag != SEQUENCE:

@@ -5,6 +5,8 @@ Source: tls_policy_lookup_one(), set_cert_match(), load_tas() in src/smtp/smtp_t
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypedDict
 
 from partners.core.chain import NO_ANCHORS, Anchors
 from partners.core.dane import DaneKind, DanePlan, is_dane_possible, plan_for
@@ -23,7 +25,20 @@ __all__ = ["EffectivePolicy", "nexthop_port", "profile_for", "resolve", "resolve
 _BOUNDS_SINCE = PostfixRelease(3, 6)
 _NEW_DEFAULT, _OLD_DEFAULT = ">=TLSv1", "!SSLv2:!SSLv3"  # of smtp_tls_protocols, since and before 3.6
 _LIST = re.compile(r"[:,\s]+")
+_SERVERNAME_WORDS = {"nexthop", "hostname"}
+_NO_FALLBACK_SINCE = PostfixRelease(3, 9)
 _DANE = {SecurityLevel.DANE, SecurityLevel.DANE_ONLY}
+
+
+class _OfLevel(TypedDict, total=False):
+    """The fields of an EffectivePolicy that its level decides over."""
+
+    names: tuple[str, ...]
+    digests: frozenset[bytes]
+    algorithm: str
+    anchors: Anchors
+    invalid: str
+    unknown: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +82,28 @@ def resolve(
     level = becomes or (policy.level if policy else relay.smtp_tls_security_level)
     if policy and policy.invalid:
         return EffectivePolicy(level, invalid=policy.invalid)
-    bare = EffectivePolicy(level, engine=engine_failure(relay), wrapper=relay.smtp_tls_wrappermode)
     if level is SecurityLevel.NONE:
-        return bare
-    anchored = replace(bare, anchors=Anchors.from_ca_file(relay.ca_pem), sts=sts_policy(policy, relay))
-    effective = _with_tls_settings(anchored, policy, relay)
-    match = policy.match if policy else ()
-    if level is SecurityLevel.FINGERPRINT:
-        return _with_digests(effective, match, relay)
-    if level in {SecurityLevel.VERIFY, SecurityLevel.SECURE}:
-        return _with_anchors(replace(effective, names=_names(match, effective, relay)), policy, relay)
-    return effective
+        return EffectivePolicy(level, engine=engine_failure(relay), wrapper=relay.smtp_tls_wrappermode)
+    servername = policy.servername if policy else None
+    if servername is None:
+        servername = relay.smtp_tls_servername
+        if servername and not (servername.isascii() and is_hostname(servername)):
+            return EffectivePolicy(level, invalid="smtp_tls_servername is no host name")
+    protocols, ciphers, exclude, fault = _offer(*_offered(level, policy, relay), level, relay.postfix)
+    sts = sts_policy(policy, relay)
+    of_level = _OF_LEVEL.get(level, _of_any_peer)(policy, level, sts, relay)
+    return EffectivePolicy(
+        level,
+        protocols=protocols,
+        ciphers=ciphers,
+        exclude=exclude,
+        servername=servername,
+        sts=sts,
+        fault=fault,
+        engine=engine_failure(relay),
+        wrapper=relay.smtp_tls_wrappermode,
+        **of_level,
+    )
 
 
 def resolve_at(
@@ -109,9 +135,11 @@ def profile_for(effective: EffectivePolicy, nexthop: str, mx_host: str) -> TlsPr
     """
     if effective.fault or effective.engine or effective.level is SecurityLevel.NONE:
         return TlsProfile(wrapper=effective.wrapper)
-    words = {"nexthop": nexthop_domain(nexthop), "hostname": mx_host}
+    servername = effective.servername
+    if servername in _SERVERNAME_WORDS:
+        servername = mx_host if servername == "hostname" else nexthop_domain(nexthop)
     return TlsProfile(
-        servername=words.get(effective.servername, effective.servername),
+        servername=servername,
         protocols=effective.protocols,
         ciphers=effective.ciphers,
         exclude=effective.exclude,
@@ -121,34 +149,35 @@ def profile_for(effective: EffectivePolicy, nexthop: str, mx_host: str) -> TlsPr
     )
 
 
-def _with_tls_settings(
-    effective: EffectivePolicy, policy: JudgedPolicy | None, relay: RelaySettings
-) -> EffectivePolicy:
-    mandatory = effective.level is not SecurityLevel.MAY
+def _offered(level: SecurityLevel, policy: JudgedPolicy | None, relay: RelaySettings) -> tuple[str, str, str]:
+    """Return protocols, ciphers and exclude as written: of the entry, else of main.cf for its level."""
+    mandatory = level is not SecurityLevel.MAY
     protocols = relay.smtp_tls_mandatory_protocols if mandatory else relay.smtp_tls_protocols
     if relay.postfix < _BOUNDS_SINCE and protocols == _NEW_DEFAULT:
         protocols = _OLD_DEFAULT
     ciphers = relay.smtp_tls_mandatory_ciphers if mandatory else relay.smtp_tls_ciphers
-    excludes = (relay.smtp_tls_exclude_ciphers, relay.smtp_tls_mandatory_exclude_ciphers if mandatory else "")
-    exclude, servername = " ".join(text for text in excludes if text), policy.servername if policy else None
-    if policy:
-        protocols = protocols if policy.protocols is None else policy.protocols
-        ciphers = ciphers if policy.ciphers is None else policy.ciphers
-        exclude = exclude if policy.exclude is None else policy.exclude
-    if servername is None:
-        servername = relay.smtp_tls_servername
-        if servername and not (servername.isascii() and is_hostname(servername)):
-            return replace(effective, invalid="smtp_tls_servername is no host name")
+    exclude = relay.smtp_tls_exclude_ciphers
+    if mandatory and relay.smtp_tls_mandatory_exclude_ciphers:
+        exclude = f"{exclude} {relay.smtp_tls_mandatory_exclude_ciphers}"
+    if policy is None:
+        return protocols, ciphers, exclude
+    return (
+        protocols if policy.protocols is None else policy.protocols,
+        ciphers if policy.ciphers is None else policy.ciphers,
+        exclude if policy.exclude is None else policy.exclude,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _offer(
+    protocols: str, ciphers: str, exclude: str, level: SecurityLevel, release: PostfixRelease
+) -> tuple[str, str, str, str]:
+    """Return protocols, ciphers and exclude as a profile has them, and why no handshake can succeed with them."""
     try:
-        return replace(
-            effective,
-            protocols=canonical_versions(allowed_versions(protocols, relay.postfix)),
-            ciphers=_grade(ciphers, effective.level),
-            exclude=":".join(exclusions(exclude)),
-            servername=servername,
-        )
+        versions = canonical_versions(allowed_versions(protocols, release))
+        return versions, _grade(ciphers, level), ":".join(exclusions(exclude)), ""
     except Unusable as cause:
-        return replace(effective, servername=servername, fault=str(cause))
+        return "", "", "", str(cause)
 
 
 def _grade(grade: str, level: SecurityLevel) -> str:
@@ -158,30 +187,50 @@ def _grade(grade: str, level: SecurityLevel) -> str:
     return "high" if grade_rank(grade) else ""
 
 
-def _names(match: tuple[str, ...], effective: EffectivePolicy, relay: RelaySettings) -> tuple[str, ...]:
-    if effective.sts is not None and effective.sts.patterns:
+def _of_any_peer(
+    _policy: JudgedPolicy | None, _level: SecurityLevel, _sts: StsPolicy | None, relay: RelaySettings
+) -> _OfLevel:
+    """may, encrypt and dane: the CA file decides over a word in the log."""
+    return {"anchors": Anchors.from_ca_file(relay.ca_pem)}
+
+
+def _of_names(
+    policy: JudgedPolicy | None, level: SecurityLevel, sts: StsPolicy | None, relay: RelaySettings
+) -> _OfLevel:
+    """Verify and secure."""
+    return {"names": _names(policy.match if policy else (), level, sts, relay), **_anchors(policy, relay)}
+
+
+def _names(
+    match: tuple[str, ...], level: SecurityLevel, sts: StsPolicy | None, relay: RelaySettings
+) -> tuple[str, ...]:
+    if sts is not None and sts.patterns:
         return ("hostname",)
-    of_verify = effective.level is SecurityLevel.VERIFY
-    default = relay.smtp_tls_verify_cert_match if of_verify else relay.smtp_tls_secure_cert_match
     if match:
         return tuple(name for value in match for name in value.split(":") if name)
+    of_verify = level is SecurityLevel.VERIFY
+    default = relay.smtp_tls_verify_cert_match if of_verify else relay.smtp_tls_secure_cert_match
     return tuple(name for value in default for name in _LIST.split(value) if name)
 
 
-def _with_digests(effective: EffectivePolicy, match: tuple[str, ...], relay: RelaySettings) -> EffectivePolicy:
+def _of_digests(
+    policy: JudgedPolicy | None, _level: SecurityLevel, sts: StsPolicy | None, relay: RelaySettings
+) -> _OfLevel:
+    """fingerprint; without a digest to compare by, no peer comes so far."""
     algorithm = relay.fingerprint_digest.lower()
-    if effective.engine:
-        return effective
-    if effective.sts is not None and effective.sts.patterns:
-        return replace(effective, invalid="mx_host_pattern replaces match=, so that no fingerprint is left")
+    if algorithm not in DIGEST_SIZES:
+        return {}
+    if sts is not None and sts.patterns:
+        return {"invalid": "mx_host_pattern replaces match=, so that no fingerprint is left"}
+    match = policy.match if policy else ()
     given = _digests(match)
     # Up to release 3.8 an entry whose values are all malformed uses main.cf's list; from 3.9 on it is invalid.
-    if not match or (not given and relay.postfix < PostfixRelease(3, 9)):
+    if not match or (not given and relay.postfix < _NO_FALLBACK_SINCE):
         given = _digests(relay.smtp_tls_fingerprint_cert_match)
     if not given:
-        return replace(effective, invalid="no usable fingerprint")
+        return {"invalid": "no usable fingerprint"}
     usable = frozenset(digest for digest in given if len(digest) == DIGEST_SIZES[algorithm])
-    return replace(effective, digests=usable, algorithm=algorithm)
+    return {"digests": usable, "algorithm": algorithm}
 
 
 def _digests(values: tuple[str, ...]) -> set[bytes]:
@@ -189,17 +238,24 @@ def _digests(values: tuple[str, ...]) -> set[bytes]:
     return {digest for digest in parts if digest is not None}
 
 
-def _with_anchors(effective: EffectivePolicy, policy: JudgedPolicy | None, relay: RelaySettings) -> EffectivePolicy:
+def _anchors(policy: JudgedPolicy | None, relay: RelaySettings) -> _OfLevel:
     known = dict(relay.ta_files)
     for paths in (policy.tafile if policy else (), relay.smtp_tls_trust_anchor_file):
         missing = [path for path in paths if path not in known]
         if missing:
-            return replace(effective, unknown=f"the contents of trust anchor file {missing[0]} are not known here")
+            return {"unknown": f"the contents of trust anchor file {missing[0]} are not known here"}
         anchors = Anchors.from_ta_files(tuple(known[path] for path in paths))
         if anchors is None:
-            return replace(effective, invalid="a trust anchor file cannot be loaded")
+            return {"invalid": "a trust anchor file cannot be loaded"}
         if anchors.certificates or anchors.keys:
-            return replace(effective, anchors=anchors)
-    if (relay.smtp_tls_CAfile or relay.smtp_tls_CApath) and not relay.ca_pem and not effective.engine:
-        return replace(effective, unknown="the contents of the relay's CA file are not known here")
-    return effective
+            return {"anchors": anchors}
+    if (relay.smtp_tls_CAfile or relay.smtp_tls_CApath) and not relay.ca_pem and not relay.tls_engine_failure:
+        return {"unknown": "the contents of the relay's CA file are not known here"}
+    return {"anchors": Anchors.from_ca_file(relay.ca_pem)}
+
+
+_OF_LEVEL = {
+    SecurityLevel.VERIFY: _of_names,
+    SecurityLevel.SECURE: _of_names,
+    SecurityLevel.FINGERPRINT: _of_digests,
+}

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 from partners.core.certificates import NamesSeen, clean_text, names_of
 from partners.core.der import DerError
+from partners.core.kept import Kept, joint_digest
 from partners.core.names import nexthop_domain, to_ascii
 
 __all__ = ["MatchResult", "match_names"]
@@ -45,12 +46,21 @@ class _Asked:
     ip: bytes | None
 
 
+_kept: Kept[MatchResult] = Kept(8192)
+
+
 def match_names(patterns: Iterable[str], nexthop: str, mx_host: str, der: bytes) -> MatchResult:
     """Say whether the leaf *der* carries a name that one of *patterns* accepts.
 
     patterns: fields of match=, already split; nexthop: with or without brackets and port; mx_host: as connected to.
     An IP check and a name check must both succeed; without any check nothing matches.
     """
+    fields = tuple(patterns)
+    key = (fields, nexthop, mx_host, joint_digest((der,)))
+    return _kept.get(key, lambda: _matched(fields, nexthop, mx_host, der))
+
+
+def _matched(patterns: tuple[str, ...], nexthop: str, mx_host: str, der: bytes) -> MatchResult:
     asked = _asked(patterns, nexthop_domain(nexthop), mx_host)
     try:
         names = names_of(der)

@@ -1,6 +1,7 @@
 """What of main.cf, of the Postfix release and of the OpenSSL release changes the outcome of a delivery."""
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Self
 
 from partners.core.levels import SecurityLevel
@@ -109,10 +110,14 @@ class RelaySettings:
         """Digest for fingerprints: set value, else md5 before 3.6 or below compatibility_level 3.6, else sha256."""
         if self.smtp_tls_fingerprint_digest:
             return self.smtp_tls_fingerprint_digest
-        level = [int(part) for part in self.compatibility_level.split(".")[:2] if part.isdigit()]
-        new = self.postfix >= PostfixRelease(3, 6) and level >= [3, 6]
-        return "sha256" if new else "md5"
+        return _default_digest(self.postfix, self.compatibility_level)
 
     def with_(self, **changes: object) -> "RelaySettings":
         """Return a copy with *changes*."""
         return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=64)
+def _default_digest(release: PostfixRelease, compatibility_level: str) -> str:
+    level = [int(part) for part in compatibility_level.split(".")[:2] if part.isdigit()]
+    return "sha256" if release >= PostfixRelease(3, 6) and level >= [3, 6] else "md5"

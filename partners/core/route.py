@@ -5,6 +5,7 @@ Source: smtp_domain_addr(), smtp_host_addr(), smtp_addr_one(), smtp_balance_inet
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from partners.core.names import SMTP_PORT
@@ -110,7 +111,7 @@ def _loop(
     facts: NexthopFacts, hosts: list[HostFacts], hops: list[Hop], relay: RelaySettings
 ) -> list[Hop] | DeadEnd | None:
     """Cut the list at the relay's own address, those of equal preference included (smtp_truncate_self())."""
-    own = _own_addresses(relay)
+    own = _own_addresses(relay.inet_interfaces, relay.proxy_interfaces)
     itself = next((hop for hop in hops if hop.address in own), None)
     if itself is None:
         return None
@@ -124,9 +125,10 @@ def _loop(
     return DeadEnd(Delivery.BOUNCE, "5.4.6", text, Reason.MAIL_LOOP)
 
 
-def _own_addresses(relay: RelaySettings) -> frozenset[str]:
+@lru_cache(maxsize=64)
+def _own_addresses(inet_interfaces: tuple[str, ...], proxy_interfaces: tuple[str, ...]) -> frozenset[str]:
     """Return the addresses that are known to be the relay's; those of "all" are not, save the loopback ones."""
-    words = [word.strip("[]").lower() for word in (relay.inet_interfaces or ("all",)) + relay.proxy_interfaces]
+    words = [word.strip("[]").lower() for word in (inet_interfaces or ("all",)) + proxy_interfaces]
     found: set[str] = set()
     for word in words:
         if word in {"all", "loopback-only", "localhost"}:
@@ -154,8 +156,10 @@ def _family_rank(hop: Hop, relay: RelaySettings) -> bool:
 def _balanced(hops: list[Hop], relay: RelaySettings) -> list[Hop]:
     """Keep one family from crowding out the other within smtp_mx_address_limit."""
     limit = relay.smtp_mx_address_limit
+    if not relay.smtp_balance_inet_protocols or len(hops) <= limit or not limit:
+        return hops
     counts = {family: sum(_family(hop.address) == family for hop in hops) for family in ("ipv4", "ipv6")}
-    if not relay.smtp_balance_inet_protocols or not all(counts.values()) or len(hops) <= limit or not limit:
+    if not all(counts.values()):
         return hops
     if counts["ipv6"] <= limit // 2:
         targets = {"ipv6": counts["ipv6"], "ipv4": limit - counts["ipv6"]}

@@ -161,7 +161,7 @@ def _seen(case: _Case, address: str, wanted: TlsProfile) -> PeerFacts | NotMeasu
         return exact
     permissive = None if wanted.wrapper else case.peers.get((address, case.port, PERMISSIVE))
     if isinstance(permissive, PeerFacts):
-        plain = replace(wanted, strict=False, anonymous=False) == PERMISSIVE
+        plain = not (wanted.servername or wanted.protocols or wanted.ciphers or wanted.exclude)
         early = permissive.ended in _BEFORE_TLS or not permissive.starttls_offered
         if plain or early or case.effective.level is SecurityLevel.NONE:
             return permissive

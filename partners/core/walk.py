@@ -13,6 +13,7 @@ from partners.core.relay import RelaySettings
 
 __all__ = ["Row", "walk"]
 
+_FINAL = {Delivery.DELIVER, Delivery.BOUNCE}
 _UNAVAILABLE = "server unavailable or unable to receive mail"
 
 
@@ -38,33 +39,25 @@ def walk(blank: Verdict, rows: tuple[Row, ...], relay: RelaySettings, message_ag
     """Go from host to host as smtp(8) does: a soft failure goes on, delivery or a hard reply ends.
 
     The last one decides; its address is what the log tells after relay=, unless a skipped host came after it.
+    blank: nexthop, key and level of the verdict.
     """
     is_aged = message_age >= relay.minimal_backoff_time
-    rows = tuple(_softened(row, relay) for row in rows)
+    rows = tuple(_softened(row) if relay.soft_bounce else row for row in rows)
     rows = tuple(_in_plaintext(row) if is_aged and row.fallback else row for row in rows)
     tried = _tried(rows, relay)
-    blank = replace(blank, hosts=tuple(_shown(row) for row in rows))
+    shown = tuple(_shown(row) for row in rows)
     for row in tried:
-        if row.outcome.delivery in {Delivery.DELIVER, Delivery.BOUNCE}:
-            return _decided(blank, row.outcome, row.outcome.reasons, row.outcome.reached)
+        if row.outcome.delivery in _FINAL:
+            return _decided(blank, shown, row.outcome, row.outcome.reasons, is_told=row.outcome.reached)
+    reasons = _reasons(tried)
     if missing := [row for row in tried if row.unknown]:
-        return replace(
-            blank, unknown=missing[0].unknown, reasons=_reasons(tried), text=missing[0].outcome.text
-        )  # fmt: skip
+        cause, text = missing[0].unknown, missing[0].outcome.text
+        return replace(blank, hosts=shown, unknown=cause, reasons=reasons, text=text)
     with_reason = [row for row in tried if not row.is_skipped]
     if not with_reason:
-        return replace(
-            blank,
-            delivery=Delivery.DEFER,
-            plaintext=False,
-            dsn="4.3.0",
-            text=_UNAVAILABLE,
-            reasons=_reasons(tried),
-            host=_shown(tried[-1]),
-        )
-    is_last = tried[-1] is with_reason[-1]
+        return _decided(blank, shown, _shown(tried[-1]), reasons, is_told=False)
     outcome = with_reason[-1].outcome
-    return _decided(blank, outcome, _reasons(tried), is_last and outcome.reached)
+    return _decided(blank, shown, outcome, reasons, is_told=tried[-1] is with_reason[-1] and outcome.reached)
 
 
 def _tried(rows: tuple[Row, ...], relay: RelaySettings) -> tuple[Row, ...]:
@@ -78,23 +71,28 @@ def _tried(rows: tuple[Row, ...], relay: RelaySettings) -> tuple[Row, ...]:
     return limited
 
 
-def _decided(blank: Verdict, outcome: HostOutcome, reasons: tuple[str, ...], is_told: bool) -> Verdict:  # noqa: FBT001
-    return replace(
-        blank,
+def _decided(
+    blank: Verdict, shown: tuple[HostOutcome, ...], outcome: HostOutcome, reasons: tuple[str, ...], *, is_told: bool
+) -> Verdict:
+    return Verdict(
+        nexthop=blank.nexthop,
+        key=blank.key,
+        level=blank.level,
         delivery=outcome.delivery,
         tls_status=outcome.tls_status if is_told else TlsStatus.NONE,
         plaintext=outcome.plaintext,
         dsn=outcome.dsn,
         text=outcome.text,
         reasons=reasons,
+        hosts=shown,
         host=outcome,
         mx=outcome.where if is_told else None,
     )
 
 
-def _softened(row: Row, relay: RelaySettings) -> Row:
+def _softened(row: Row) -> Row:
     """soft_bounce: a hard reply goes on to the next host like any other, and defers at the last."""
-    if row.outcome.delivery is not Delivery.BOUNCE or not relay.soft_bounce:
+    if row.outcome.delivery is not Delivery.BOUNCE:
         return row
     outcome = replace(row.outcome, delivery=Delivery.DEFER, dsn="4" + row.outcome.dsn[1:])
     return replace(row, outcome=outcome)
