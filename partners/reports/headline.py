@@ -28,7 +28,12 @@ _STATES: Final = {
 }
 _HOSTS_NAMED: Final = 2
 # What is wrong, in a few words that go behind a colon.
-_SHORT: dict[Reason, Promise] = {
+_SHORT: dict[str, Promise] = {
+    "tls-engine-unavailable": gettext_lazy("TLS does not work on our relay"),
+    "tls-settings-unusable": gettext_lazy("its protocols or ciphers cannot be used"),
+    "wrappermode-needs-encrypt": gettext_lazy("wrapper mode needs the level encrypt or more"),
+    "sts-mx-not-listed": gettext_lazy("the MX host is not in their MTA-STS policy"),
+    "sts-policy-failed": gettext_lazy("their MTA-STS policy cannot be read"),
     Reason.POLICY_INVALID: gettext_lazy("Postfix cannot use the entry"),
     Reason.NO_SUCH_DOMAIN: gettext_lazy("the nexthop does not exist"),
     Reason.NULL_MX: gettext_lazy("the domain takes no mail"),
@@ -97,8 +102,7 @@ class Headline:
 
 def short_cause(code: str) -> str:
     """Return what *code* means in a few words, "" where it is no reason."""
-    reason = reason_of(code)
-    return str(_SHORT[reason]) if reason else ""
+    return str(_SHORT.get(code, ""))
 
 
 def headline(page: ChannelPage, *, now: datetime, digest: str = "sha256") -> Headline:

@@ -13,6 +13,7 @@ from django.db.models import (
     CharField,
     Count,
     DateTimeField,
+    Exists,
     FilteredRelation,
     IntegerField,
     Max,
@@ -38,6 +39,7 @@ __all__ = ["HARM", "PAGE_ROWS", "SORTS", "Chosen", "ListRow", "PartnerList", "ev
 
 PAGE_ROWS: Final = 50
 HARM: Final = ("violated", "weaker", "unknown", "pending", "rolling", "compliant")  # worst first
+_BREAKS_SOON: Final = 1  # rank of what flows as agreed and rests on a certificate that ends soon: after the violated
 SORTS: Final = {  # word in the address -> column of the key
     "harm": "harm_rank",
     "name": "folded",
@@ -52,6 +54,8 @@ _KEY_BOUND: Final = 2**62  # what any column holds
 _CHUNK: Final = 500
 _LEVELS: Final = frozenset(level.value for level in SecurityLevel)
 _AGREED: Final = frozenset(one.value for one in Protection)
+_SEEN: Final = "observation__sightings"
+_CHANNEL: Final = f"{_SEEN}__endpoint__nexthops__channel"
 _RESTS_ON_END: Final = frozenset({"verify", "secure", "fingerprint"})
 
 
@@ -122,7 +126,7 @@ class ListRow:
 
     def ends_soon(self, now: datetime) -> bool:
         """Whether mail that flows rests on a certificate that ends soon."""
-        rests = self.level in _RESTS_ON_END and self.state in {"compliant", "weaker"}
+        rests = self.level in _RESTS_ON_END and self.state == "compliant"
         return rests and self.ends_at is not None and self.ends_at <= now + SOON
 
 
@@ -153,7 +157,7 @@ class PartnerList:
 
 def partner_list(user: User, chosen: Chosen, *, now: datetime) -> PartnerList:
     """Return one page of channels; six queries: counts, total, place, rows, their verdicts, their certificates."""
-    everything = _with_columns(visible_channels(user))
+    everything = _with_columns(visible_channels(user), now=now)
     counts = dict.fromkeys(HARM, 0)
     grouped = (
         visible_channels(user).annotate(now=_open_interval()).values_list(Coalesce("now__state", Value("pending")))
@@ -177,7 +181,7 @@ def partner_list(user: User, chosen: Chosen, *, now: datetime) -> PartnerList:
 
 def every_row(user: User, chosen: Chosen, *, now: datetime) -> Iterator[ListRow]:
     """Yield all rows that *chosen* leaves, in its order, a bounded number in memory."""
-    found, place = _narrowed(_with_columns(visible_channels(user)), chosen, user), ""
+    found, place = _narrowed(_with_columns(visible_channels(user), now=now), chosen, user), ""
     while True:
         page = list(_ordered(found.filter(_beside(chosen.sort, place, after=True)), chosen.sort)[:_CHUNK])
         yield from _filled([_list_row(channel) for channel in page], now=now)
@@ -194,10 +198,12 @@ def _open_interval() -> FilteredRelation:
     return FilteredRelation("intervals", condition=Q(intervals__valid_to__isnull=True))
 
 
-def _with_columns(channels: QuerySet[Channel]) -> QuerySet[Any]:
+def _with_columns(channels: QuerySet[Channel], *, now: datetime) -> QuerySet[Any]:
     """Add what is searched and sorted by as columns, so that no row costs a query."""
+    soon = _leaves(f"{_CHANNEL}__pk", OuterRef("pk")).filter(certificate__not_after__lte=now + SOON)
+    breaks = When(Q(state_now="compliant", level__in=_RESTS_ON_END) & Exists(soon), then=Value(_BREAKS_SOON))
     seen = Sighting.objects.filter(current=True, endpoint__nexthops__channel=OuterRef("pk")).order_by("-last_seen")
-    ranks = [When(state_now=word, then=Value(rank)) for rank, word in enumerate(HARM)]
+    ranks = [breaks, *(When(state_now=word, then=Value(rank + (rank > 0))) for rank, word in enumerate(HARM))]
     return (
         channels.annotate(now=_open_interval())
         .annotate(
@@ -209,7 +215,7 @@ def _with_columns(channels: QuerySet[Channel]) -> QuerySet[Any]:
             keys=Count("nexthops", distinct=True),
             seen_at=Coalesce(Subquery(seen.values("last_seen")[:1]), Value(_NEVER), output_field=DateTimeField()),
         )
-        .annotate(harm_rank=Case(*ranks, default=Value(len(HARM)), output_field=IntegerField()))
+        .annotate(harm_rank=Case(*ranks, default=Value(len(HARM) + 1), output_field=IntegerField()))
         .select_related("partner", "partner__owner")
     )
 
@@ -353,18 +359,15 @@ def _verdicts(pks: Collection[int]) -> Mapping[int, Sequence[Any]]:
 
 def _ends(pks: Collection[int]) -> Mapping[int, tuple[datetime | None, datetime]]:
     """Return begin and end of the leaf that ends first at any address of each channel, as seen now."""
-    seen = "observation__sightings"
-    channel = f"{seen}__endpoint__nexthops__channel"
-    links = ChainLink.objects.filter(
-        position=0,
-        **{
-            f"{seen}__current": True,
-            f"{seen}__endpoint__profile_key": profile_key(PERMISSIVE),
-            f"{channel}__in": pks,
-        },
-    )
-    rows = links.values_list(channel).annotate(end=Min("certificate__not_after"), begin=Max("certificate__not_before"))
+    links = _leaves(f"{_CHANNEL}__in", pks)
+    rows = links.values_list(_CHANNEL).annotate(end=Min("certificate__not_after"), begin=Max("certificate__not_before"))
     return {pk: (begin, end) for pk, end, begin in rows.order_by() if end is not None}
+
+
+def _leaves(lookup: str, channels: object) -> QuerySet[ChainLink]:
+    """Return the leaves shown now to the plain TLS profile at the addresses of *channels*."""
+    shown = {f"{_SEEN}__current": True, f"{_SEEN}__endpoint__profile_key": profile_key(PERMISSIVE)}
+    return ChainLink.objects.filter(position=0, **shown, **{lookup: channels})
 
 
 def _used(begin: datetime | None, end: datetime, now: datetime) -> int:
