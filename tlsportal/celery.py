@@ -15,6 +15,7 @@ from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.signals import celeryd_init
 from django.conf import settings
+from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tlsportal.settings")
 
@@ -67,6 +68,7 @@ app.conf.update(
     timezone="UTC",
     beat_schedule=BEAT_SCHEDULE,
 )
+app.steps["worker"].add(DjangoStructLogInitStep)  # tells of each task that failed, for celery.app.trace is silenced
 app.autodiscover_tasks(["partners"], related_name="tasks")
 
 
