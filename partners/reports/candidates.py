@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,6 +16,7 @@ from partners.reports.relays import published_release
 
 __all__ = ["CandidatePage", "Doing", "Reader", "candidate_page"]
 
+SHOWN: Final = 200  # findings and rows; an import of thousands is read in the map file
 _HARM = ("bounce", "defer", "unknown", "deliver")  # worst first
 
 
@@ -60,7 +61,8 @@ class CandidatePage:
     abandon: Doing
     alone: bool
     published: Release | None
-    changes: tuple[int, ...]
+    findings_hidden: int
+    rows_hidden: int
 
 
 def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
@@ -80,7 +82,7 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
         candidate.findings,
         owners,
         who=_who(reader, seconds, is_author=reader.person.pk in authors),
-        changes=[change.pk for change in changes],
+        changes=frozenset(change.pk for change in changes),
         many_groups=len(maps) > 1,
     )
     counted = _counted(candidate, seconds, authors, alone=reader.alone)
@@ -89,15 +91,17 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
     blocked = {row.key for row in rows if row.blocks}
     state, title = _verdict(candidate, rows, counted, is_latest=is_latest)
     whose = {change.channel_id: person_name(change.author) for change in changes}
+    less, outcomes = _less(candidate.findings), _outcomes(candidate, moved)
+    partners = partner_rows(moved.values(), owners, less, outcomes, whose)
     return CandidatePage(
         candidate=candidate,
         state=state,
         title=title,
         why=_why(candidate, rows, counted),
         figures=_figures(moved, owners, rows),
-        findings=rows,
+        findings=rows[:SHOWN],
         blocks=len(blocked),
-        rows=partner_rows(moved.values(), owners, _less(candidate.findings), _outcomes(candidate, moved), whose),
+        rows=partners[:SHOWN],
         diffs=tuple(group_diff(group, difference) for group, difference in found.items()),
         approvals=counted,
         approve=_approve(candidate, reader, counted, seconds, authors),
@@ -105,7 +109,8 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
         abandon=Doing(shown=candidate.state == Candidate.State.OPEN),
         alone=reader.alone,
         published=published,
-        changes=tuple(change.pk for change in changes),
+        findings_hidden=max(len(rows) - SHOWN, 0),
+        rows_hidden=max(len(partners) - SHOWN, 0),
     )
 
 

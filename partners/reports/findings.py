@@ -53,7 +53,7 @@ class Owner:
 class FindingRow:
     """One finding. points: further sentences, one per host; who: who may agree, or why nobody has to.
 
-    keep: the changes that stay if this partner is taken out; empty where nothing would be left.
+    take_out: whether something would be left of the candidate without this partner.
     """
 
     state: str
@@ -65,7 +65,7 @@ class FindingRow:
     channel: int | None = None
     blocks: bool = False
     weakens: bool = False
-    keep: tuple[int, ...] = ()
+    take_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class _Case:
     owner: Owner
     who: str
     where: str
-    keep: tuple[int, ...]
+    take_out: bool
     outcome: Mapping[str, Any] | None
 
 
@@ -86,7 +86,7 @@ def finding_rows(
     owners: Mapping[str, Owner],
     *,
     who: str,
-    changes: Sequence[int],
+    changes: frozenset[int],
     many_groups: bool,
 ) -> tuple[FindingRow, ...]:
     """Return the rows, worst first. who: the sentence on who may agree; changes: all that the candidate holds."""
@@ -100,8 +100,8 @@ def finding_rows(
         key = str(finding.get("nexthop") or finding.get("key") or "")
         owner = owners.get(key, Owner(key, None))
         where = _("relay group %s") % finding["group"] if many_groups else ""
-        keep = tuple(pk for pk in changes if pk not in owner.changes) if owner.changes else ()
-        case = _Case(finding, key, owner, who, where, keep, outcomes.get((finding["group"], key)))
+        take_out = bool(owner.changes) and bool(changes - owner.changes)
+        case = _Case(finding, key, owner, who, where, take_out, outcomes.get((finding["group"], key)))
         rows.append(_weakening(case) if finding.get("kind") == "weakening" else _outcome(case))
     return tuple(sorted(rows, key=lambda row: _ORDER.index(row.state)))
 
@@ -134,7 +134,7 @@ def _weakening(case: _Case) -> FindingRow:
         who=case.who,
         channel=case.owner.channel,
         weakens=True,
-        keep=case.keep,
+        take_out=case.take_out,
     )
 
 
@@ -172,7 +172,7 @@ def _outcome(case: _Case) -> FindingRow:
         who=case.who if blocks else _("Nobody has to agree: no mail stops by this."),
         channel=case.owner.channel,
         blocks=blocks,
-        keep=case.keep,
+        take_out=case.take_out,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from partners.core.names import lookup_keys
 from partners.core.relay import RelaySettings
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 HISTORY_ROWS: Final = 50
+DRAFTS_SHOWN: Final = 200
 LINES_SHOWN: Final = 1000  # a longer map is read in a file
 CHOICES: Final = 200
 
@@ -73,9 +74,15 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseList:
-    """What waits, what is cut, what was; older: number below which the next page begins, None on the last."""
+    """What waits, what is cut, what was.
+
+    drafts: the oldest DRAFTS_SHOWN of drafts_total, up to the key newest_draft. older: number below which the next page
+    of the history begins, None on the last.
+    """
 
     drafts: tuple[DraftRow, ...]
+    drafts_total: int
+    newest_draft: int
     candidates: tuple[CandidateRow, ...]
     releases: tuple[HistoryRow, ...]
     published: Release | None
@@ -124,14 +131,17 @@ def active_artefact(group: str) -> Artefact | None:
 
 
 def release_list(*, before: int = 0) -> ReleaseList:
-    """Return drafts, open candidates and a page of releases, in four queries. before: a number, 0 for the newest."""
+    """Return drafts, open candidates and a page of releases, in five queries. before: a number, 0 for the newest."""
     published = published_release()
     waiting = Change.objects.filter(release__isnull=True, withdrawn_at__isnull=True)
+    counted = waiting.aggregate(total=Count("pk"), newest=Max("pk"))
     found = _releases().order_by("-number")  # a query that groups rows drops the order of the model
     page = list((found.filter(number__lt=before) if before else found)[: HISTORY_ROWS + 1])
     rows, further = page[:HISTORY_ROWS], len(page) > HISTORY_ROWS
     return ReleaseList(
-        drafts=tuple(_draft(one) for one in waiting.select_related("channel__partner", "author")),
+        drafts=tuple(_draft(one) for one in waiting.select_related("channel__partner", "author")[:DRAFTS_SHOWN]),
+        drafts_total=counted["total"],
+        newest_draft=counted["newest"] or 0,
         candidates=tuple(
             _candidate(one) for one in Candidate.objects.filter(state=Candidate.State.OPEN).select_related("author")
         ),

@@ -6,9 +6,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from partners.models import Candidate, User
+from partners.reports.releases import release_list
 from tests.actions.facts import seen
 from tests.actions.people import person
-from tests.web.candidate_world import LEAF, World, agreed, world
+from tests.web.candidate_world import LEAF, World, added, agreed, world
 
 pytestmark = pytest.mark.django_db
 
@@ -93,23 +94,39 @@ def test_a_partner_is_taken_out_with_one_button(here: World) -> None:
     client.force_login(here.eda)
     stays = here.candidate.changes.exclude(channel__partner__name="Polder Logistics")
 
-    answer = client.post(reverse("candidate-cut"), {"change": [one.pk for one in stays], "instead": here.candidate.pk})
+    without = here.candidate.changes.get(channel__partner__name="Polder Logistics").channel_id
+    kept = set(stays)
+
+    answer = client.post(reverse("candidate-cut"), {"instead": here.candidate.pk, "without": without})
 
     assert answer.status_code == 302
     here.candidate.refresh_from_db()
     assert here.candidate.state == Candidate.State.ABANDONED
-    assert set(Candidate.objects.first().changes.all()) == set(stays)
+    assert set(Candidate.objects.first().changes.all()) == kept
+
+
+def test_thousands_of_drafts_are_cut_at_once(here: World) -> None:
+    """Up to the newest that was shown: a draft that somebody saves in between waits for the next candidate."""
+    client = Client()
+    client.force_login(here.eda)
+    shown = release_list().newest_draft
+    later = added("Late", "late.example", "encrypt", by=here.ann, now=timezone.now())
+
+    client.post(reverse("candidate-cut"), {"all_up_to": shown})
+
+    cut = set(Candidate.objects.first().changes.values_list("pk", flat=True))
+    assert cut == set(here.candidate.changes.values_list("pk", flat=True))
+    assert later.pk not in cut
 
 
 def test_it_is_cut_again_with_what_is_known_now(here: World) -> None:
     """The server that nobody had looked at was seen since: it blocks no more."""
     client = Client()
     client.force_login(here.eda)
-    every = [one.pk for one in here.candidate.changes.all()]
     seen("vantage-tooling.example", LEAF, at=timezone.now(), address="192.0.2.250")
 
     shown = page(here.eda, "candidate-detail", here.candidate.pk)
-    answer = client.post(reverse("candidate-cut"), {"change": every, "instead": here.candidate.pk}, follow=True)
+    answer = client.post(reverse("candidate-cut"), {"instead": here.candidate.pk}, follow=True)
 
     assert "Cut again and look" in shown
     assert "nobody knows what would happen" not in answer.content.decode()

@@ -1,7 +1,8 @@
 """From drafts to the map: candidates and releases."""
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -32,14 +33,25 @@ def show_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 @door("candidate-cut")
 def cut(request: HttpRequest) -> HttpResponse:
-    """Freeze the chosen drafts as a candidate; `instead` names one that is given up for it."""
-    chosen = [whole(pk) for pk in request.POST.getlist("change")]
+    """Freeze the chosen drafts as a candidate, or all up to the newest that was shown.
+
+    instead: an open candidate whose changes are cut again, without those of the channel `without`; it is given up.
+    """
     by, now = reader(request), timezone.now()
-    candidate = acts.cut(Change.objects.filter(pk__in=chosen), by=by, now=now)
     former = Candidate.objects.filter(pk=whole(request.POST.get("instead", "")), state=Candidate.State.OPEN).first()
+    candidate = acts.cut(_chosen(request.POST, former), by=by, now=now)
     if former is not None:
         acts.abandon(former, by=by, now=now)
     return redirect("candidate-detail", pk=candidate.pk)
+
+
+def _chosen(given: QueryDict, former: Candidate | None) -> QuerySet[Change]:
+    """Return the changes that a form asks for; thousands of them are not sent one by one."""
+    if former is not None:
+        return former.changes.exclude(channel=whole(given.get("without", "")))
+    if newest := whole(given.get("all_up_to", "")):
+        return Change.objects.filter(pk__lte=newest, release__isnull=True, withdrawn_at__isnull=True)
+    return Change.objects.filter(pk__in=[whole(pk) for pk in given.getlist("change")])
 
 
 @require_safe
