@@ -95,8 +95,8 @@ def plan_for(level: SecurityLevel, facts: NexthopFacts, host: HostFacts, port: i
         return found if found.kind is DaneKind.UNKNOWN else DanePlan(found.kind, f"{found.text}:{port}", found.reason)
     if found is None or not any(_is_usable(record) for record in found.records):
         return _without_records(found, is_only=is_only)
-    usable = [record for record in found.records if _is_usable(record)]
-    sound = tuple(record for record in _strongest(usable, relay) if _is_sound(record))
+    # OpenSSL leaves out what is unsound before it looks for the strongest digest (dane_tlsa_add()).
+    sound = tuple(_strongest([record for record in found.records if _is_usable(record) and _is_sound(record)], relay))
     if insecure == "encrypt" or (not sound and not is_only):
         return DanePlan(DaneKind.ENCRYPT)
     names = (found.name, nexthop_domain(facts.nexthop), facts.canonical)

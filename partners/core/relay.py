@@ -87,7 +87,6 @@ class RelaySettings:
     smtp_discard_ehlo_keywords: tuple[str, ...] = ()
     smtp_balance_inet_protocols: bool = True
     smtp_defer_if_no_mx_address_found: bool = False
-    smtp_tls_force_insecure_host_tlsa_lookup: bool = False
     disable_dns_lookups: bool = False
     soft_bounce: bool = False
     inet_interfaces: tuple[str, ...] = ()

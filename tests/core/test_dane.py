@@ -139,6 +139,13 @@ JUNK = b"\1" * 31
         ),
         pytest.param([tlsa(3, 1, 2, OLD), tlsa(3, 1, 1, LEAF)], FULL, NOT, NOT, id="agility-strongest-counts"),
         pytest.param(
+            [tlsa(3, 1, 2, JUNK), tlsa(3, 1, 1, LEAF)],
+            FULL,
+            "dane Verified",
+            "dane-only Verified",
+            id="agility-without-unsound-ones",
+        ),
+        pytest.param(
             [tlsa(3, 0, 2, OLD), tlsa(3, 1, 1, LEAF)],
             FULL,
             "dane Verified",
