@@ -88,9 +88,10 @@ class Portal:
         return found[0]
 
     def status(self, path: str) -> int:
-        """The status with which *path* is answered."""
+        """The status with which *path* is answered to a browser, which follows and keeps cookies."""
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+            with browser.open(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as answer:
             return answer.code
