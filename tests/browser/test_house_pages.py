@@ -70,7 +70,9 @@ def test_print_has_no_controls_and_keeps_the_chart(management: User, page: Page,
     page.goto(live_server.url + "/compliance/")
 
     page.emulate_media(media="print")
+    page.set_viewport_size({"width": 720, "height": 1000})
 
+    assert page.evaluate("document.documentElement.scrollWidth <= 720")
     assert page.locator(".btn:visible, nav:visible").count() == 0
     assert page.locator("svg.chart:visible").count() == 1
     assert page.locator("#agreements thead:visible").count() == 1

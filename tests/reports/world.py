@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from partners.core.facts_json import profile_key
-from partners.core.observation import PERMISSIVE
+from partners.core.facts_json import facts_to_json, profile_key
+from partners.core.observation import PERMISSIVE, PeerFacts, Stage, TlsFacts
 from partners.models import (
     Address,
     Certificate,
@@ -87,7 +87,9 @@ def shown(row: Channel, address: str, *chain: Certificate) -> None:
         address=where, port=25, profile_key=profile_key(PERMISSIVE), defaults={"profile": {}}
     )
     endpoint.nexthops.add(row.nexthops.get())
-    seen = Observation.objects.create(facts_key=f"{chain[0].sha256[-8:]} {address}", facts={})
+    tls = TlsFacts("TLSv1.3", "TLS_AES_256_GCM_SHA384", tuple(bytes(one.der) for one in chain))
+    facts = PeerFacts(address, 25, PERMISSIVE, NOON, Stage.DONE, starttls_offered=True, tls=tls)
+    seen = Observation.objects.create(facts_key=f"{chain[0].sha256[-8:]} {address}", facts=facts_to_json(facts))
     for position, one in enumerate(chain):
         ChainLink.objects.create(observation=seen, certificate=one, position=position)
     Sighting.objects.filter(endpoint=endpoint).update(current=False)
