@@ -15,7 +15,7 @@ from partners.models import Change, Channel, Pin, Relay, RelayToken, Release, Us
 from partners.reports.people import name_of
 from partners.reports.portal_servers import Seen, pin_of
 
-__all__ = ["NextCertificate", "StepRow", "next_certificate", "under_way"]
+__all__ = ["NextCertificate", "StepRow", "next_certificate", "reached_relays", "under_way"]
 
 SETTLED: Final = timedelta(days=60)  # nobody takes so long to switch
 SOON: Final = timedelta(days=30)  # so long before the end a partner is asked for the next one
@@ -88,7 +88,7 @@ def _of_pin(
     channel: Channel, pin: Pin, pins: Sequence[Pin], shown: Sequence[Pin | None], *, by: str
 ) -> NextCertificate:
     """Return the panel of a rollover to *pin*."""
-    release, on_relays = _on_relays(channel, pin)
+    release, on_relays = reached_relays(channel, pin)
     count = sum(one == pin for one in shown), len(shown)
     everywhere = count[1] > 0 and count[0] == count[1]
     others = [one for one in pins if one != pin and one.state in {Pin.State.ACTIVE, Pin.State.STAGED}]
@@ -112,7 +112,7 @@ def _of_pin(
     )
 
 
-def _on_relays(channel: Channel, pin: Pin) -> tuple[Release | None, bool]:
+def reached_relays(channel: Channel, pin: Pin) -> tuple[Release | None, bool]:
     """Return the release that brought *pin*, and whether each of our relays has it.
 
     Where no relay tells what it holds, the published release is what counts; where one does, all must have it: to say

@@ -12,6 +12,7 @@ from partners.reports.headline import headline, short_cause
 from partners.reports.journal import journal
 from partners.reports.lines import published_lines
 from partners.reports.partners import ChannelPage, channel_page
+from partners.reports.rollover import rollover_rows
 from partners.reports.shown import chain_rows, matrix, pin_rows, shown_at
 from tests.actions.people import NOON, approver, editor, member, proposed
 from tests.actions.watched import ask_dns, publish, see, watched
@@ -206,6 +207,28 @@ class TestShown:
         assert page is not None
 
         assert compared(page, pin_rows(row, page.pins), shown_at(row)) is None
+
+    def test_rollover_counts_what_is_shown(self, row: Channel) -> None:
+        """A new key that is announced and shown already is at the approval, and seen on one of one."""
+        Pin.objects.create(
+            channel=row, of_key=True, digests={"sha256": pkey_fingerprint(NEW.der, "sha256")},
+            proposed_by=editor("bea"), proposed_at=NOON,
+        )  # fmt: skip
+        page = channel_page(editor("eve"), row.pk)
+        assert page is not None
+
+        steps, pin = rollover_rows(row, pin_rows(row, page.pins), shown_at(row))
+
+        assert pin is not None
+        assert [one.state for one in steps] == ["done", "now", "", "", ""]
+        assert steps[3].title == "Seen on 1 of 1"
+
+    def test_one_settled_pin_is_no_rollover(self, row: Channel) -> None:
+        """An accepted pin by itself has no steps."""
+        page = channel_page(editor("eve"), row.pk)
+        assert page is not None
+
+        assert rollover_rows(row, pin_rows(row, page.pins), shown_at(row)) == ((), None)
 
     def test_line_marks_the_pin(self, row: Channel) -> None:
         """The published line is there byte for byte, with the pin's letter."""

@@ -193,3 +193,25 @@ def test_csv_holds_what_is_shown(desk: Client) -> None:
 
     assert len(lines) == 2
     assert lines[1].startswith('"\'=HYPERLINK(1)","one.example","pending"')
+
+
+def test_page_costs_the_same_for_many(desk: Client, django_assert_max_num_queries: object) -> None:
+    """The page of a channel costs a fixed number of queries, however many addresses and verdicts there are."""
+    row = agreement("Fjordbank", "compliant", by=editor("ed"))
+    VerdictRow.objects.update(hosts=[host(row, address=f"192.0.2.{number}") for number in range(1, 60)])
+
+    with django_assert_max_num_queries(40):
+        page = desk.get(reverse("partner-detail", args=[row.pk])).content.decode()
+
+    assert "59 of 59 would take mail" in page
+
+
+def test_small_company_sees_no_word_of_groups(desk: Client) -> None:
+    """One nexthop on one relay group: the page names neither column."""
+    row = agreement("Fjordbank", "compliant", by=editor("ed"))
+
+    page = desk.get(reverse("partner-detail", args=[row.pk])).content.decode()
+
+    assert "Relay group" not in page
+    assert ">Nexthop</th>" not in page
+    assert "Mail is delivered, Verified, as agreed." in page

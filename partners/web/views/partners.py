@@ -25,6 +25,7 @@ from partners.reports.lines import Line, as_lines, published_lines
 from partners.reports.listing import HARM, SORTS, Chosen, ListRow, PartnerList, every_row, partner_list
 from partners.reports.partners import ChannelPage, channel_page
 from partners.reports.people import name_of
+from partners.reports.rollover import rollover_rows
 from partners.reports.sentences import team_sentence
 from partners.reports.shown import PinRow, chain_rows, matrix, pin_rows, shown_at
 from partners.reports.watching import look_state
@@ -81,6 +82,7 @@ def _page_context(page: ChannelPage, now: datetime) -> dict[str, Any]:
         "pins": pins,
         "own_digests": channel.level == SecurityLevel.FINGERPRINT.value and bool(channel.match),
         "compared": compared(page, pins, seen),
+        "rollover": rollover_rows(channel, pins, seen)[0],
         "lines": lines,
         "release": release,
         "legend": _legend(pins),
