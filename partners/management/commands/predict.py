@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,10 +21,7 @@ from partners.core.outcome import Delivery, HostOutcome, JudgedPolicy, TlsStatus
 from partners.core.reasons import REASON_TEXTS, Reason, command_by_hand
 from partners.core.relay import PostfixRelease, RelaySettings
 from partners.core.verdict import judge, profiles_needed
-from partners.management.jsonl import run as jsonl
-from partners.probe.engine import Engine
 from partners.probe.session import Outcome, Target
-from partners.probe.turnstile import Turnstile
 from partners.tasks.engines import engine_from_settings
 
 SYSTEM_CAS = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -75,15 +71,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--jsonl", action="store_true", help="read one JSON object a line, write one a line, as they finish"
         )
-        parser.add_argument(
-            "--concurrency", metavar="N", type=int, default=jsonl.CONCURRENCY, help="with --jsonl: nexthops at once"
-        )
+        parser.add_argument("--concurrency", metavar="N", help="with --jsonl: nexthops under way at once")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
         """Predict and print."""
         if options["jsonl"]:
-            self._stream(options)
-            return
+            raise CommandError(_("--jsonl is answered by manage.py itself: start it from a command line"))
         if options["nexthop"] is None:
             raise CommandError(_("NEXTHOP is missing; with --jsonl it stands in each line"))
         try:
@@ -103,26 +96,8 @@ class Command(BaseCommand):
         else:
             self.stdout.write("\n".join(_as_text(chosen, predictions, facts)))
 
-    def _stream(self, options: dict[str, Any]) -> None:
-        """Answer standard input line by line."""
-        if options["nexthop"] is not None or options["policy"] is not None:
-            raise CommandError(_("with --jsonl nexthop and policy stand in each line, not on the command line"))
-        if not 1 <= options["concurrency"] <= jsonl.CONCURRENCY_MAX:
-            raise CommandError(_("--concurrency is a number from 1 to {most}").format(most=jsonl.CONCURRENCY_MAX))
-        try:
-            engine_from_settings()  # a setting that cannot be used is told once, before any worker starts
-            status = jsonl.run(_engine, concurrency=options["concurrency"])
-        except PortalError as refused:
-            raise CommandError(str(refused)) from refused
-        if status:
-            sys.exit(status)
-
     def _tell(self, target: Target, stage: Stage) -> None:
         self.stderr.write(f"{target.address} port {target.port}: {stage.value}")
-
-
-def _engine(turnstile: Turnstile) -> Engine:
-    return engine_from_settings(turnstile=turnstile)
 
 
 def _relay(options: dict[str, Any]) -> RelaySettings:

@@ -129,6 +129,8 @@ def _found(fields: dict[str, Any], nexthop: str, main_cf: MainCf, files: Files) 
         if not isinstance(row, dict):
             raise Unusable(f'"table" row {number} is no object with key and value')
         pairs.append((_typed(row, "key", str), _typed(row, "value", str)))
+    if main_cf.value("smtp_tls_per_site") and not table:
+        return Found(unknown="smtp_tls_per_site is set: tables of that old kind are not followed here")
     return find_policy((rows(pairs),), nexthop)
 
 

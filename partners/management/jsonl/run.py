@@ -4,7 +4,9 @@ At most `concurrency` lines are under way; no more is read before one of them is
 costs no memory. This process opens no connection: it only splits lines and passes them on.
 """
 
+import contextlib
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -22,7 +24,7 @@ from partners.probe.turnstile import Turnstile
 
 __all__ = ["CONCURRENCY", "CONCURRENCY_MAX", "LINE_BYTES_MAX", "run"]
 
-CONCURRENCY = 256
+CONCURRENCY = 1000  # each on an address of its own
 CONCURRENCY_MAX = 10_000
 
 MakeEngine = Callable[[Turnstile], Engine]
@@ -34,6 +36,7 @@ class _Ended(Exception):
 
 def run(make_engine: MakeEngine, *, concurrency: int = CONCURRENCY) -> int:
     """Answer each line of standard input on standard output; return the exit status: 1 if a line was unusable."""
+    _raise_file_limit()
     count = min(len(os.sched_getaffinity(0)), concurrency)
     turnstiles = Turnstile.several(count)
 
@@ -51,6 +54,13 @@ def run(make_engine: MakeEngine, *, concurrency: int = CONCURRENCY) -> int:
             return 1
         except _Ended:
             return 128 + signal.SIGTERM
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open sockets as the hard limit does: each nexthop under way holds one or a few."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid even that
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _terminated(*_: object) -> None:

@@ -1,0 +1,50 @@
+"""predict --jsonl by itself: it needs the portal's settings, but no app, model or database, and so starts at once."""
+
+import argparse
+import os
+import sys
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from partners.core.errors import PortalError
+from partners.management.jsonl.run import CONCURRENCY, CONCURRENCY_MAX, run
+from partners.probe.configured import configured_engine
+from partners.probe.engine import Engine
+from partners.probe.turnstile import Turnstile
+
+__all__ = ["main"]
+
+
+def main(words: list[str]) -> int:
+    """Answer standard input line by line; return the exit status."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tlsportal.settings")
+    parser = argparse.ArgumentParser(
+        prog="manage.py predict", description="One JSON object a line in, one a line out, as they finish."
+    )
+    parser.add_argument("--jsonl", action="store_true", required=True)
+    parser.add_argument(
+        "--concurrency", metavar="N", type=_concurrency, default=CONCURRENCY, help="nexthops under way at once"
+    )
+    options = parser.parse_args(words)
+    try:
+        _engine(None)  # a setting that cannot be used is told once, before any worker starts
+        return run(_engine, concurrency=options.concurrency)
+    except (ImproperlyConfigured, PortalError) as refused:
+        print(f"tlsportal: {refused}", file=sys.stderr)
+        return 1
+
+
+def _concurrency(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() else 0
+    if not 1 <= number <= CONCURRENCY_MAX:
+        raise argparse.ArgumentTypeError(f"it is a number from 1 to {CONCURRENCY_MAX}")
+    return number
+
+
+def _engine(turnstile: Turnstile | None) -> Engine:
+    return configured_engine(settings, turnstile=turnstile)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
