@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from partners.core.levels import SecurityLevel
+from partners.core.outcome import Delivery
 from partners.core.reasons import Reason
 from partners.models import Artefact, Channel, ComplianceInterval, Head, Membership, Pin, User, VerdictRow
 from partners.reports.drawings import MapLine, map_line
@@ -23,6 +24,8 @@ from partners.reports.sentences import partner_sentence
 __all__ = ["Expectation", "HistoryRow", "PortalPage", "Say", "portal_page"]
 
 HISTORY_ROWS: Final = 12
+UNSEEN_LONG: Final = timedelta(hours=6)  # longer than the longest wait between two tries
+_GOOD: Final = frozenset({"compliant", "rolling"})
 _DECIDED: Final = frozenset({Pin.State.STAGED, Pin.State.ACTIVE, Pin.State.RETIRED})
 _OURS: Final = frozenset({Reason.POLICY_INVALID.value, Reason.FINGERPRINT_UNUSABLE.value, Reason.BELOW_AGREED.value})
 
@@ -102,7 +105,7 @@ def portal_page(user: User, pk: int, *, now: datetime) -> PortalPage | None:
         channels=channels,
         channel=channel,
         keys=keys,
-        say=_say(open_interval, seen, upcoming, judged=bool(verdicts), now=now),
+        say=_say(open_interval, seen, upcoming, verdicts, now=now),
         upcoming=upcoming,
         refused=_refused(pins),
         servers=server_rows(seen, verdicts, pins, fresh=fresh, key=keys[0] if keys else "", digest=digest),
@@ -118,21 +121,26 @@ def _say(
     interval: ComplianceInterval | None,
     seen: Sequence[Seen],
     upcoming: NextCertificate | None,
+    verdicts: Sequence[VerdictRow],
     *,
-    judged: bool,
     now: datetime,
 ) -> Say:
     """Return the verdict in the partner's words."""
-    state = interval.state if interval and judged else "pending"
+    state = interval.state if interval and verdicts else "pending"
     cause = interval.cause if interval else ""
     text = partner_sentence(cause)
     looked = _looked(seen, now)
-    if state in {"compliant", "rolling"}:
+    if interval and interval.unknown_since and now - interval.unknown_since > UNSEEN_LONG and state in _GOOD:
+        title = _("We cannot see all of your servers at present.")
+        return Say("unk", title, f"{_('When we last saw them, mail flowed as agreed.')} {looked}")
+    if state in _GOOD:
         todo = upcoming is not None and upcoming.note_state in {"risk", "bad"}
         step = _("One thing to do, below.") if todo else _("You need to do nothing today.")
         return Say("ok", _("Mail flows, protected as we agreed."), f"{looked} {step}")
     if state == "violated":
-        return Say("bad", _("Our mail to you would wait."), text or looked)
+        waits = any(one.delivery == Delivery.DEFER.value for one in verdicts)
+        title = _("Our mail to you would wait.") if waits else _("Our mail to you would come back to its senders.")
+        return Say("bad", title, text or looked)
     if state == "weaker":
         title = _("Mail flows, and less protected than we agreed.")
         return Say("weak", title, text or looked)

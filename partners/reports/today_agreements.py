@@ -4,10 +4,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Case, CharField, Count, F, FilteredRelation, Min, Q, QuerySet, Value, When, Window
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    FilteredRelation,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.functions import Coalesce, RowNumber
 
-from partners.models import Channel
+from partners.core.outcome import Delivery
+from partners.models import Channel, VerdictRow
 from partners.reports.people import name_of
 
 __all__ = ["ROWS", "SOON", "UNKNOWN_LONG", "Counts", "OpenRow", "counts", "open_rows"]
@@ -19,7 +34,10 @@ UNKNOWN_LONG: Final = timedelta(hours=6)  # longer than the longest wait between
 
 @dataclass(frozen=True, slots=True)
 class OpenRow:
-    """An agreement in a group: violated, lowered (its end is near), weaker, unknown or pending."""
+    """An agreement in a group: violated, lowered (its end is near), weaker, unknown or pending.
+
+    is_deferred: somewhere its mail waits in a queue; violated without it, mail comes back at once.
+    """
 
     group: str
     channel: int
@@ -35,6 +53,7 @@ class OpenRow:
     lowered_until: datetime | None
     lowered_reason: str
     owner: str
+    is_deferred: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +76,7 @@ def counts(*, now: datetime) -> Counts:
 
 def open_rows(*, now: datetime) -> tuple[OpenRow, ...]:
     """Return the first rows of each group, the longest harm first, in one query."""
+    deferred = VerdictRow.objects.filter(nexthop__channel=OuterRef("pk"), delivery=Delivery.DEFER.value)
     place = Window(RowNumber(), partition_by=[F("group")], order_by=[F("ends").asc(nulls_last=True), F("pk")])
     rows = (
         _grouped(now)
@@ -64,6 +84,7 @@ def open_rows(*, now: datetime) -> tuple[OpenRow, ...]:
         .annotate(ends=Coalesce("lowered_until", "now__unknown_since", "now__valid_from"), key=Min("nexthops__key"))
         .annotate(place=place)
         .filter(place__lte=ROWS)
+        .annotate(is_deferred=Exists(deferred))
         .select_related("partner__owner")
         .order_by("group", "place")
     )
@@ -113,4 +134,5 @@ def _row(channel: Any) -> OpenRow:
         lowered_until=channel.lowered_until,
         lowered_reason=channel.lowered_reason,
         owner=name_of(channel.partner.owner),
+        is_deferred=channel.is_deferred,
     )

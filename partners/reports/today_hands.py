@@ -100,8 +100,10 @@ def duration(span: timedelta) -> str:
 def _violated(row: OpenRow, bounces_at: datetime | None, now: datetime) -> Hand:
     """Mail waits now: why, and until when at most."""
     sentence = team_sentence(row.cause)
-    cause = format_html("{}", sentence)
-    if bounces_at is not None and bounces_at > now:
+    cause = format_html("{} <strong>{}</strong>", sentence, _("It is not queued: it comes back to its sender."))
+    if row.is_deferred:
+        cause = format_html("{}", sentence)
+    if row.is_deferred and bounces_at is not None and bounces_at > now:
         left = _("in at most %s") % duration(bounces_at - now)
         cause = format_html("{} {} <strong>{}</strong>.", sentence, _("The first message that waits bounces"), left)
     who, note = _who(row)

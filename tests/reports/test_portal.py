@@ -167,6 +167,25 @@ def test_an_unknown_certificate_names_cause_cure_and_command():
     assert row.command.startswith("openssl s_client -starttls smtp -connect 192.0.2.41:25")
 
 
+def test_mail_that_comes_back_is_not_said_to_wait():
+    """Where the domain is gone, our mail is not queued."""
+    world = brixner(state="violated", cause="no-such-domain")
+    world.channel.nexthops.get().verdicts.update(delivery="bounce")
+
+    assert page_of(world).say.title == "Our mail to you would come back to its senders."
+
+
+def test_what_was_not_seen_for_long_is_not_called_good():
+    """The last state stays until a fact moves it, and the page says that it is old."""
+    world = brixner()
+    world.channel.intervals.update(unknown_since=timezone.now() - DAY)
+
+    page = page_of(world)
+
+    assert page.say.state == "unk"
+    assert "When we last saw them, mail flowed as agreed." in page.say.text
+
+
 def test_refusal_comes_with_its_word():
     """What an approver wrote is read by who sent it."""
     world = brixner()

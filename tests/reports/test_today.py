@@ -5,7 +5,18 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from partners.models import Channel, ComplianceInterval, Head, Partner, Pin, Relay, RelayGroup, Release, User
+from partners.models import (
+    Channel,
+    ComplianceInterval,
+    Head,
+    Partner,
+    Pin,
+    Relay,
+    RelayGroup,
+    Release,
+    User,
+    VerdictRow,
+)
 from partners.reports.today import Group, Today, today
 from partners.reports.today_hands import Hand, duration
 from tests.actions.people import approver, channel, editor, member, proposed
@@ -53,6 +64,17 @@ def test_waiting_mail_says_until_when():
     assert "A certificate of the chain has expired." in row.cause
     assert "<strong>in at most 22 h</strong>" in row.cause or "<strong>in at most 23 h</strong>" in row.cause
     assert (row.who, row.primary) == ("Fjordbank", True)
+
+
+def test_mail_that_comes_back_is_not_said_to_wait():
+    """Where the nexthop is gone, nothing is queued: no time is left, and the row says so."""
+    team = editor()
+    row = agreement("Gone", "violated", by=team, since=timezone.now() - HOUR, cause="no-such-domain")
+    VerdictRow.objects.filter(nexthop__channel=row).update(delivery="bounce")
+
+    cause = hand(seen_by(team), "Mail waits now").cause
+
+    assert "comes back to its sender" in cause and "in at most" not in cause
 
 
 @pytest.mark.parametrize(
