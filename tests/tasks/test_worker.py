@@ -18,6 +18,23 @@ eda = User.objects.create_user("eda@house.example")
 give_role(eda, User.Role.EDITOR)
 ask_now(Nexthop.objects.get(key="p0.example"), by=eda, now=timezone.now())
 """
+PUBLISH = """
+from django.utils import timezone
+from partners.actions.access import give_role
+from partners.actions.partners import add_partner
+from partners.actions.relay_groups import ensure_group
+from partners.actions.releases import approve, cut, publish
+from partners.models import User
+now = timezone.now()
+eda, ann = (User.objects.create_user(f"{name}@house.example") for name in ("eda", "ann"))
+give_role(eda, User.Role.EDITOR)
+give_role(ann, User.Role.APPROVER)
+ensure_group(now=now)
+candidate = cut([add_partner("New", "new.example", "encrypt", "encrypted", by=eda, now=now)], by=eda, now=now)
+seen = (candidate.sha256, candidate.findings_sha256)
+approve(candidate, seen=seen, by=ann, now=now, word="a drill", accept_stops=True)
+publish(candidate, by=eda, now=timezone.now())
+"""
 
 
 def test_kill_nine_loses_nothing(portal, crowd):
@@ -62,6 +79,19 @@ def test_probe_now(portal, crowd):
     wait_until(lambda: portal.sightings() == 1, 10, "the sighting")
 
     assert len(visits(crowd)) == 1
+
+
+def test_release_is_judged_at_once(portal, crowd):
+    """A release wakes the judge: every nexthop that was looked at has its verdict, without a tick and a new probe."""
+    portal.worker()
+    portal.tick()
+    wait_until(lambda: portal.sightings() == PEERS, 40, "all sightings")
+    portal.worker("control")
+    assert portal.count("SELECT count(*) FROM partners_verdictrow") == 0  # there was no relay group yet
+    portal.manage("shell", "-c", PUBLISH)
+
+    wait_until(lambda: portal.count("SELECT count(*) FROM partners_verdictrow") >= PEERS, 15, "the verdicts")
+    assert set(visits(crowd).values()) == {1}
 
 
 def test_two_workers_share(portal, crowd):
