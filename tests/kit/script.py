@@ -21,12 +21,13 @@ returns one.
 """
 
 import ssl
+import subprocess
 import tempfile
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -112,7 +113,9 @@ class Tls:
     leaf: None has no certificate at all (give ciphers=ANONYMOUS and maximum=TLSv1_2).
     chain: what is sent, default leaf.chain; the leaf must be first, all else may be missing, doubled, wrong, a hundred.
     also: a second certificate with another kind of key. sni: certificates by server name.
+    sni_required: end the handshake with unrecognized_name unless one of `sni` is asked for.
     client_certificate: CERT_OPTIONAL asks, CERT_REQUIRED insists; anchors: whose certificates are taken.
+    curve: the one group for ECDHE. dh_bits: the size of the group for DHE ciphers.
     """
 
     leaf: Certificate | None
@@ -122,6 +125,9 @@ class Tls:
     maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
     ciphers: str = "DEFAULT:@SECLEVEL=0"
     sni: Mapping[str, Certificate] = field(default_factory=dict)
+    sni_required: bool = False
+    curve: str = ""
+    dh_bits: int = 0
     client_certificate: ssl.VerifyMode = ssl.CERT_NONE
     anchors: Sequence[Certificate] = ()
 
@@ -135,11 +141,14 @@ class Tls:
             load(context, self.also, self.also.chain)
         others = {name: self._presenting(leaf) for name, leaf in self.sni.items()}
 
-        def note_servername(tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        def note_servername(tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
             if name is not None:
                 _sni_seen[tls] = name
             if name in others:
                 tls.context = others[name]
+            elif self.sni_required:
+                return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+            return None
 
         context.sni_callback = note_servername
         return context
@@ -151,6 +160,10 @@ class Tls:
             warnings.simplefilter("ignore", DeprecationWarning)  # TLS 1.0 and 1.1 are meant
             context.minimum_version, context.maximum_version = self.minimum, self.maximum
         context.verify_mode = self.client_certificate
+        if self.curve:
+            context.set_ecdh_curve(self.curve)
+        if self.dh_bits:
+            context.load_dh_params(_dh_params(self.dh_bits))
         if self.anchors:
             context.load_verify_locations(cadata=bundle(*self.anchors))
         return context
@@ -212,6 +225,21 @@ class Script:
 def servername_of(tls: ssl.SSLObject) -> str:
     """Return the server name that the client asked for in the handshake of *tls*, or ""."""
     return _sni_seen.pop(tls, "")
+
+
+@cache
+def _scratch() -> "tempfile.TemporaryDirectory[str]":
+    """Return a directory that is gone when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="kit-tls-")
+
+
+@cache
+def _dh_params(bits: int) -> Path:
+    """Return a file with a Diffie-Hellman group of *bits*, made once."""
+    path = Path(_scratch().name, f"dh{bits}.pem")
+    command = ["openssl", "dhparam", "-dsaparam", "-out", str(path), str(bits)]
+    subprocess.run(command, capture_output=True, check=True, timeout=60)
+    return path
 
 
 def load(context: ssl.SSLContext, leaf: Certificate, chain: Sequence[Certificate]) -> None:

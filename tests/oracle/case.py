@@ -7,6 +7,7 @@ points. In texts of a case:
 
     @          its mail domain (<at> is the sign itself)      <name>        its name
     <mx>       the address of its host `mx`                   <file:x>      the path of its file x
+    <root>     the name of the lab's root in a CApath
     <pin>      fingerprint of the leaf of host `mx`, <pin.sha1> by digest, <pkey>, <pkey.md5> of the public key
 """
 
@@ -18,12 +19,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Unpack, cast
 
+from cryptography import x509
+from OpenSSL import crypto
+
 from tests.kit.ca import Certificate, Oddities, root_ca, self_signed
 from tests.kit.script import Script
 from tests.kit.zones import Zone
 
 PAST, FUTURE = datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=1)
-_PLACEHOLDER = re.compile(r"@|<(name|at|file|pin|pkey)?(?:[.:]?([^<> ]+))?>")
+_PLACEHOLDER = re.compile(r"@|<(name|at|root|file|pin|pkey)?(?:[.:]?([^<> ]+))?>")
 
 
 @dataclass
@@ -53,6 +57,10 @@ class Naming:
             return self.name
         if word == "at":
             return "@"
+        if word == "root":
+            return (
+                f"{crypto.X509.from_cryptography(x509.load_der_x509_certificate(root().der)).subject_name_hash():08x}.0"
+            )
         if word == "file":
             return str(self.files / f"{self.name}.{detail}")
         if word == "pin":
@@ -139,7 +147,7 @@ class Case:
     matching [leaf|ca|root|other|hex]". signed: the domain lies in a signed zone; own: in a zone of its own, which
     `tweak` may spoil. domain: instead of <name>.example (then in a zone of its own, if `own`).
     nexthop: as a transport map says it; rcpt: the recipient's domain, where it is not the nexthop.
-    releases: those that the case is about, by their beginning.
+    files: by name; private: root alone may read them. releases: those that the case is about, by their beginning.
     """
 
     name: str
@@ -161,6 +169,7 @@ class Case:
     table: tuple[tuple[str, Text], ...] | None = field(default=None, kw_only=True)
     main_cf: Mapping[str, Text] = field(default_factory=dict, kw_only=True)
     files: Mapping[str, Text] = field(default_factory=dict, kw_only=True)
+    private: bool = field(default=False, kw_only=True)
     chroot: bool = field(default=False, kw_only=True)
     age: int = field(default=0, kw_only=True)
     headers: tuple[str, ...] = field(default=(), kw_only=True)

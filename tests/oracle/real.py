@@ -112,7 +112,9 @@ class Relay:
         for one in self.placed:
             for name, text in one.case.files.items():
                 if name.startswith(QUEUE):
-                    (self.postfix.queue / name.removeprefix(QUEUE)).write_text(one.naming.fill(text))
+                    path = self.postfix.queue / one.naming.fill(name.removeprefix(QUEUE))
+                    path.parent.mkdir(exist_ok=True)
+                    path.write_text(one.naming.fill(text))
 
 
 def said(outcome: Outcome, recipient: str, under_tls: Mapping[str, bool]) -> Said:

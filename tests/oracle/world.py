@@ -89,7 +89,10 @@ class World:
         self._publish(case, naming)
         for name, text in case.files.items():
             if not name.startswith(QUEUE):
-                (self.directory / f"{case.name}.{name}").write_text(naming.fill(text))
+                path = self.directory / f"{case.name}.{naming.fill(name)}"
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(naming.fill(text))
+                path.chmod(0o600 if case.private else 0o644)
         return Placed(case, naming, self.ca_file)
 
     def _open(self, naming: Naming, label: str, host: Host) -> None:

@@ -13,7 +13,9 @@ from tests.oracle.cases import (
     levels,
     lookup,
     names,
+    odd_words,
     protocols,
+    settings,
     smtp,
     tafile,
 )
@@ -33,5 +35,7 @@ MODULES = (
     protocols,
     idn,
     later,
+    odd_words,
+    settings,
 )
 ALL: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
