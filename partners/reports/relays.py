@@ -1,7 +1,7 @@
 """Relay groups, their relays and tokens, and who stays behind the published release."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -100,6 +100,8 @@ def relays_rail(published: Release | None, *, now: datetime) -> Rail:
     rows = sorted(_of_tokens(tokens, published, now=now, told=("group",)), key=lambda row: (not row.behind, row.name))
     if published is None:
         return Rail(_("nothing is published yet"), tuple(rows))
+    if not rows:
+        return Rail("", ())
     current = sum(row.release == str(published.number) for row in rows)
     sub = _("%(count)s of %(total)s on release %(release)s") % {
         "count": current,
@@ -148,6 +150,8 @@ def setting_rows(settings: RelaySettings, group: RelayGroup) -> tuple[tuple[Sett
     rows = {
         name: SettingRow(name, _written(name, value, settings), name in group.main_cf) for name, value in named.items()
     }
+    if group.ca_pem and "smtp_tls_CAfile" not in group.main_cf:
+        rows["smtp_tls_CAfile"] = replace(rows["smtp_tls_CAfile"], is_set=True)  # settings_of() puts the CA set there
     first = tuple(rows[name] for name in _FIRST)
     more = tuple(row for name, row in rows.items() if name not in _FIRST)
     aside = tuple(SettingRow(name, text, is_set=True) for name, text in settings.extra)

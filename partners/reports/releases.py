@@ -1,7 +1,7 @@
 """Drafts, open candidates, the history of releases, and two releases side by side."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -163,7 +163,7 @@ def release_page(number: int) -> ReleasePage | None:
         release,
         _history(release, published),
         tuple(map_text(one) for one in artefacts),
-        tuple(_draft(one) for one in changes),
+        _folded([_draft(one) for one in changes]),
         published,
         _numbers(),
     )
@@ -255,6 +255,15 @@ def _draft(change: Change) -> DraftRow:
         "" if before.get("removed") else str(before.get("level", "")),
         "" if after.get("removed") else str(after.get("level", "")),
     )
+
+
+def _folded(rows: list[DraftRow]) -> tuple[DraftRow, ...]:
+    """Return one row per partner: from what it was before the first change to what it is after the last."""
+    found: dict[str, DraftRow] = {}
+    for row in rows:  # oldest first
+        former = found.get(row.partner)
+        found[row.partner] = replace(row, was=former.was) if former else row
+    return tuple(sorted(found.values(), key=lambda row: row.partner.casefold()))
 
 
 def _candidate(candidate: Candidate) -> CandidateRow:

@@ -115,8 +115,9 @@ def _current(pks: Iterable[int]) -> QuerySet[ChainLink]:
 def _whereabouts(gathered: _Gathered) -> Whereabouts:
     shown = tuple(gathered.shown)[:PLACES_SHOWN]
     told = {place.channel for place in shown}
+    places = [*shown, *tuple(gathered.announced)[:PLACES_SHOWN]]
     return Whereabouts(
-        places=(*shown, *tuple(gathered.announced)[:PLACES_SHOWN]),
+        places=tuple(sorted(places, key=lambda place: (place.partner, place.channel, not place.address))),
         more=max(gathered.channels - len(told), 0),
         is_shown=bool(shown),
         is_announced=bool(gathered.announced),
