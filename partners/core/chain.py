@@ -133,6 +133,7 @@ class ChainResult:
 
 _turns: Kept[tuple[datetime, ...]] = Kept(8192)  # by chain, and by anchors
 _results: Kept[ChainResult] = Kept(8192)
+_by_name: Kept[dict[int, tuple[tuple[bytes, int], ...]]] = Kept(64)  # by anchors
 
 
 def verify(
@@ -196,7 +197,7 @@ def _store(chain: tuple[bytes, ...], anchors: Anchors, at: datetime) -> tuple[cr
     """Build the store, and name the certificates that stand for a bare key that issued them."""
     store = crypto.X509Store()
     issued: set[bytes] = set()
-    trusted = set(anchors.certificates)
+    trusted = set(anchors.certificates) if anchors.synthetic else _within_reach(chain, anchors)
     if anchors.synthetic:
         store.set_flags(_PARTIAL_CHAIN | _NO_CHECK_TIME)
         issued = {der for der in chain if any(_is_signed_by(der, key) for key in anchors.keys)}
@@ -211,6 +212,38 @@ def _store(chain: tuple[bytes, ...], anchors: Anchors, at: datetime) -> tuple[cr
         except crypto.Error:
             continue  # an anchor that does not parse vouches for nothing
     return store, issued
+
+
+def _within_reach(chain: tuple[bytes, ...], anchors: Anchors) -> set[bytes]:
+    """Return the anchors that OpenSSL can come to from *chain*, looking issuers up by name: a bundle has 140, of which
+    loading all would take a hundred times as long as the verification.
+    """
+    by_name = _by_name.get(anchors.digest, lambda: _indexed(anchors))
+    wanted = [_names_of(der)[1] for der in chain]
+    found: set[bytes] = set()
+    while wanted:
+        for der, issuer in by_name.get(wanted.pop(), ()):
+            if der not in found:
+                found.add(der)
+                wanted.append(issuer)
+    return found
+
+
+def _indexed(anchors: Anchors) -> dict[int, tuple[tuple[bytes, int], ...]]:
+    """Return the anchors, each with its issuer, by subject; names as OpenSSL's hashes, blind to case as its look-up."""
+    found: dict[int, tuple[tuple[bytes, int], ...]] = {}
+    for der in anchors.certificates:
+        try:
+            subject, issuer = _names_of(der)
+        except crypto.Error:
+            continue  # an anchor that does not parse vouches for nothing
+        found[subject] = (*found.get(subject, ()), (der, issuer))
+    return found
+
+
+def _names_of(der: bytes) -> tuple[int, int]:
+    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
+    return certificate.get_subject().hash(), certificate.get_issuer().hash()
 
 
 def _check_path(path: tuple[bytes, ...], depth: int, *, strict: bool) -> ChainResult:
