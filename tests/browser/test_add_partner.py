@@ -86,6 +86,7 @@ def test_choose_and_save(
     page.check("#level-encrypt")
     expect(page.locator("#whatif .mapline")).to_have_text(re.compile("example.com\tencrypt"))
     expect(page.locator("input[name=name]")).to_have_value("Rivet and Sons")
+    assert page.evaluate("document.activeElement.id") == "level-encrypt"  # the keyboard stays where it was
     page.select_option("select[name=level]", "secure")
     expect(page.locator("#whatif")).to_contain_text("Server certificate not verified")
     axe(page)

@@ -14,7 +14,7 @@ from partners.actions.probing import record_peers
 from partners.actions.relay_groups import ensure_group
 from partners.models import Change, Channel, Look, Nexthop, Partner, Pin, RelayGroup, User
 from tests.actions.people import NOON, channel, editor, member, person
-from tests.actions.watched import dns_facts, measured
+from tests.actions.watched import dns_facts, measured, publish
 from tests.kit.ca import root_ca, self_signed
 
 pytestmark = pytest.mark.django_db
@@ -218,6 +218,14 @@ def test_a_partner_asks_for_nothing() -> None:
 
     assert client.post(reverse("look-ask"), {"nexthop": "example.com"}).status_code == 404
     assert client.post(reverse("channel-authority", args=[1]), {"pasted": "x"}).status_code == 404
+
+
+def test_what_applies_today_is_told(desk: Client) -> None:
+    """The look says by which entry mail goes now: the default's, or a parent's."""
+    assert "Today the default of the relays applies: " in shown(desk, ask(desk, "a.example.com"))
+
+    publish(".example.com\tencrypt\n", by=editor("ed"))
+    assert "Today mail goes by the entry of .example.com: encrypt." in shown(desk, ask(desk, "b.example.com"))
 
 
 def test_taken_key_is_told_before_the_rest_is_filled_in(desk: Client) -> None:

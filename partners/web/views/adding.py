@@ -17,12 +17,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from partners.actions import partners as acts
+from partners.actions.inforce import maps_in_force
 from partners.actions.leases import ask_now
 from partners.actions.looking import ask_look, look_facts
 from partners.actions.proposing import Proposal, proposals, proposals_from
 from partners.actions.stored import Stored
 from partners.actions.whatif import WhatIf, channel_facts, what_if
 from partners.core.errors import ActionRefused, RefusedInput
+from partners.core.grammar import ParsedPolicy
 from partners.models import Look, User
 from partners.reports.partners import ChannelPage, channel_page
 from partners.reports.watching import LookState, look_state, own_look, state_of_look
@@ -83,7 +85,7 @@ def show_look(request: HttpRequest, pk: int) -> HttpResponse:
     start |= {name: request.GET[name][:300] for name in ("name", "basis") if request.GET.get(name)}
     form = PartnerForm(initial=start)
     context = _entry_context(form, state, found, seen, chosen=str(start.get("level", "")))
-    context |= {"look_row": look, "steps": _steps(2 if state.running else 3, state)}
+    context |= {"look_row": look, "steps": _steps(2 if state.running else 3, state), "today": _today(look.key)}
     if not state.running:
         context["preview"] = _preview(form, None, seen, person, now)
     return render(request, "partners/entry_form.html", context)
@@ -227,6 +229,22 @@ def _entry_context(
 ) -> dict[str, Any]:
     picked = str(form["level"].value() or chosen)
     return {"form": form, "look": look, "cards": cards(found, seen), "picked": picked}
+
+
+def _today(key: str) -> tuple[str, ...]:
+    """Say what applies to mail for *key* on the relays now, each sentence once."""
+    found = []
+    for one in maps_in_force():
+        applies, policy = one.policy(key)
+        if applies is None:
+            level = one.relay.smtp_tls_security_level.value
+            found.append(_("Not in the map yet. Today the default of the relays applies: %s.") % level)
+        elif isinstance(policy, ParsedPolicy):
+            words = {"key": applies, "level": policy.level.value}
+            found.append(_("Today mail goes by the entry of %(key)s: %(level)s.") % words)
+        else:
+            found.append(_("Today the entry of %s applies, which Postfix cannot use.") % applies)
+    return tuple(dict.fromkeys(found))
 
 
 def _look_of(look: Look | None, now: datetime) -> LookState | None:
