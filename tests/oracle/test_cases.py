@@ -5,25 +5,20 @@ lines of the log and the question asked, to PATH.<release>.md, and all that Post
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import pytest
 
 from tests.kit.dns import DnsServer
 from tests.kit.lab import Lab
-from tests.kit.maillog import Outcome
 from tests.kit.rootfs import Root
 from tests.kit.smtpd import Loop, Smtpd
-from tests.kit.summary import SUMMARY
-from tests.oracle import predicted, real
-from tests.oracle.agreement import Compared, headline, listing, report, table
 from tests.oracle.case import Case
 from tests.oracle.cases import ALL
+from tests.oracle.trial import Record, compare
 from tests.oracle.world import Placed, World, names_of
 
-Record = Callable[[str, object], None]
 AT_LEAST = 400
 
 
@@ -44,38 +39,12 @@ def test_each_case_has_a_name_and_says_what_it_shows() -> None:
 
 def test_this_machines_postfix(world: tuple[World, Sequence[Placed]], record_property: Record) -> None:
     """Status, TLS word, plaintext, code and host are those of the prediction, for every case."""
-    _compare(*world, None, record_property)
+    compare(*world, None, record_property)
 
 
 def test_debian_13(world: tuple[World, Sequence[Placed]], debian13: Root, record_property: Record) -> None:
     """The same with the Postfix of Debian 13."""
-    _compare(*world, debian13, record_property)
-
-
-def _compare(made: World, placed: Sequence[Placed], root: Root | None, record: Record) -> None:
-    relay = real.Relay(placed, root)
-    questions = {one.case.name: predicted.question(relay, one) for one in relay.placed}
-    outcomes = relay.run()
-    under_tls = made.messages()
-    deeds = {one.case.name: _deed(relay, one, outcomes.get(one.case.name), under_tls) for one in relay.placed}
-    if path := os.environ.get("TLSPORTAL_ORACLE_REPORT"):
-        Path(f"{path}.{relay.release}.txt").write_text(listing([one.case for one in relay.placed], deeds))
-    answers = predicted.predict(questions.values())
-    compared = [
-        Compared(one.case, asked, deeds[one.case.name], predicted.said(answers.get(asked["id"])))
-        for one, asked in zip(relay.placed, questions.values(), strict=True)
-    ]
-    rows, line = table(compared), headline(relay.release, compared)
-    record(SUMMARY, f"{line}\n{rows}" if rows else line)
-    if path:
-        Path(f"{path}.{relay.release}.md").write_text(report(compared))
-    assert not rows, f"{line}\n{rows}"
-
-
-def _deed(relay: real.Relay, one: Placed, outcome: Outcome | None, under_tls: Mapping[str, bool]) -> real.Said:
-    if outcome is None:
-        return real.Said("no outcome", "", None, "", None, (relay.log_of(one.case.name),))
-    return real.said(outcome, relay.recipient(one), under_tls)
+    compare(*world, debian13, record_property)
 
 
 def _asked_for() -> list[Case]:
