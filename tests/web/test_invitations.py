@@ -155,6 +155,18 @@ class TestFollow:
         assert b"not, or no longer, usable" in page.content
 
 
+class TestForms:
+    def test_the_pages_ask_for_what_they_need(self, acme: Partner) -> None:
+        """An address to invite; a name and a password to accept; each refusal beside its field."""
+        asks = browser(approver()).get(reverse("partner-invite", args=[acme.pk])).content
+        client = opened(agreed(acme))
+        welcomes, refuses = client.get("/invitations/").content, client.post("/invitations/", {"name": "Pat"}).content
+
+        assert b'name="email"' in asks
+        assert b'name="name"' in welcomes and b'name="password"' in welcomes
+        assert b"This field is required" in refuses
+
+
 class TestAccept:
     def test_a_new_person_is_signed_in_under_a_new_session(self, acme: Partner) -> None:
         """A session that somebody planted before is of no use after."""
