@@ -25,6 +25,10 @@ __all__ = ["EffectivePolicy", "nexthop_port", "profile_for", "resolve", "resolve
 _BOUNDS_SINCE = PostfixRelease(3, 6)
 _NEW_DEFAULT, _OLD_DEFAULT = ">=TLSv1", "!SSLv2:!SSLv3"  # of smtp_tls_protocols, since and before 3.6
 _LIST = re.compile(r"[:,\s]+")
+_USUAL_LISTS = {  # tls_medium_cipherlist and tls_high_cipherlist by default
+    "aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH",
+    "aNULL:-aNULL:HIGH:@STRENGTH",
+}
 _SERVERNAME_WORDS = {"nexthop", "hostname"}
 _NO_FALLBACK_SINCE = PostfixRelease(3, 9)
 _DANE = {SecurityLevel.DANE, SecurityLevel.DANE_ONLY}
@@ -89,7 +93,8 @@ def resolve(
         servername = relay.smtp_tls_servername
         if servername and not (servername.isascii() and is_hostname(servername)):
             return EffectivePolicy(level, invalid="smtp_tls_servername is no host name")
-    protocols, ciphers, exclude, fault = _offer(*_offered(level, policy, relay), level, relay.postfix)
+    lists = (relay.tls_medium_cipherlist, relay.tls_high_cipherlist)
+    protocols, ciphers, exclude, fault = _offer(*_offered(level, policy, relay), level, relay.postfix, lists)
     sts = sts_policy(policy, relay)
     of_level = _OF_LEVEL.get(level, _of_any_peer)(policy, level, sts, relay)
     return EffectivePolicy(
@@ -170,21 +175,32 @@ def _offered(level: SecurityLevel, policy: JudgedPolicy | None, relay: RelaySett
 
 @lru_cache(maxsize=1024)
 def _offer(
-    protocols: str, ciphers: str, exclude: str, level: SecurityLevel, release: PostfixRelease
+    protocols: str,
+    ciphers: str,
+    exclude: str,
+    level: SecurityLevel,
+    release: PostfixRelease,
+    lists: tuple[str, str],
 ) -> tuple[str, str, str, str]:
     """Return protocols, ciphers and exclude as a profile has them, and why no handshake can succeed with them."""
     try:
         versions = canonical_versions(allowed_versions(protocols, release))
-        return versions, _grade(ciphers, level), ":".join(exclusions(exclude)), ""
+        return versions, _grade(ciphers, level, lists), ":".join(exclusions(exclude)), ""
     except Unusable as cause:
         return "", "", "", str(cause)
 
 
-def _grade(grade: str, level: SecurityLevel) -> str:
-    """Return the grade as a profile has it; "null" leaves no cipher where eNULL is excluded."""
+def _grade(grade: str, level: SecurityLevel, lists: tuple[str, str]) -> str:
+    """Return the grade as a profile has it; "null" leaves no cipher where eNULL is excluded.
+
+    lists: main.cf's own for medium and below, and for high.
+    """
     if grade.lower() == "null" and level is not SecurityLevel.ENCRYPT:
         return "null"
-    return "high" if grade_rank(grade) else ""
+    rank = grade_rank(grade)
+    if lists[rank] and lists[rank] not in _USUAL_LISTS:
+        return f"={lists[rank]}"
+    return "high" if rank else ""
 
 
 def _of_any_peer(

@@ -108,8 +108,9 @@ class TlsProfile:
     """The client side of a handshake, as far as it can change what the peer does.
 
     The default is the permissive one: TLS 1.0 and up, all ciphers at security level 0, no SNI.
-    protocols, ciphers, exclude: in postconf(5) syntax, "" = permissive. strict: OpenSSL security level 1, without aNULL
-    (what Postfix sets where the peer must match). anonymous: offer aNULL first, as Postfix does at may and encrypt.
+    protocols, ciphers, exclude: in postconf(5) syntax, "" = permissive; ciphers "=…" is a list for OpenSSL.
+    strict: OpenSSL security level 1, without aNULL (what Postfix sets where the peer must match).
+    anonymous: offer aNULL first, as Postfix does at may and encrypt.
     wrapper: TLS from the first byte (smtp_tls_wrappermode), the greeting comes under it.
     """
 

@@ -89,12 +89,16 @@ class RelaySettings:
     smtp_defer_if_no_mx_address_found: bool = False
     disable_dns_lookups: bool = False
     soft_bounce: bool = False
+    relayhost: str = ""
+    smtp_fallback_relay: tuple[str, ...] = ()
     inet_interfaces: tuple[str, ...] = ()
     proxy_interfaces: tuple[str, ...] = ()
     tls_engine_failure: str = ""
     inet_protocols: frozenset[str] = frozenset({"ipv4", "ipv6"})
     tls_dane_digests: tuple[str, ...] = ("sha512", "sha256")
     tls_ssl_options: str = ""
+    tls_high_cipherlist: str = ""
+    tls_medium_cipherlist: str = ""
     tls_required_enable: bool = True
     ignore_mx_lookup_error: bool = False
     compatibility_level: str = "3.6"

@@ -14,7 +14,7 @@ from partners.core.outcome import Delivery
 from partners.core.reasons import Reason
 from partners.core.relay import RelaySettings
 
-__all__ = ["DeadEnd", "Hop", "is_dns_disabled", "route_of"]
+__all__ = ["DeadEnd", "Hop", "is_dns_disabled", "is_own_mx", "route_of"]
 
 _LOOPBACK = ("127.0.0.1", "::1")
 _NO_SUCH = "Host or domain name not found. Name service error for name={name} type=A: Host {found}"
@@ -78,6 +78,12 @@ def is_dns_disabled(relay: RelaySettings) -> bool:
     return relay.smtp_dns_support_level == "disabled" or (
         relay.disable_dns_lookups and not relay.smtp_dns_support_level
     )
+
+
+def is_own_mx(facts: NexthopFacts, relay: RelaySettings) -> bool:
+    """Whether the relay is an MX host of this domain itself: then Postfix tries no fallback."""
+    own = _own_addresses(relay.inet_interfaces, relay.proxy_interfaces)
+    return facts.mx_status is LookupStatus.FOUND and any(own & set(host.addresses) for host in facts.hosts)
 
 
 def _hops(host: HostFacts, relay: RelaySettings) -> Iterable[Hop]:

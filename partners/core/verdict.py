@@ -89,12 +89,22 @@ def profiles_needed(
 
 
 def _ended(blank: Verdict, end: DeadEnd, relay: RelaySettings) -> Verdict:
+    """Return the verdict without any host; a relayhost that cannot be found is taken for a mistake of one's own."""
     delivery, dsn = end.delivery, end.dsn
-    if delivery is Delivery.BOUNCE and relay.soft_bounce:
+    if delivery is Delivery.BOUNCE and blank.nexthop == relay.relayhost:
+        delivery, dsn = Delivery.DEFER, "4.3.5"
+    elif delivery is Delivery.BOUNCE and relay.soft_bounce:
         delivery, dsn = Delivery.DEFER, "4" + dsn[1:]
+    plaintext = None if delivery is Delivery.UNKNOWN else False
     return replace(
-        blank, delivery=delivery, dsn=dsn, text=end.text, reasons=(end.reason,), unknown=end.unknown
-    )  # fmt: skip
+        blank,
+        delivery=delivery,
+        plaintext=plaintext,
+        dsn=dsn,
+        text=end.text,
+        reasons=(end.reason,),
+        unknown=end.unknown,
+    )
 
 
 def _rows(case: _Case, route: tuple[Hop, ...]) -> Iterator[Row]:

@@ -125,10 +125,11 @@ def _rank(word: str) -> int:
 def _cipher_list(profile: TlsProfile) -> str:
     """Return OpenSSL's cipher list: grade, then what is excluded, then the security level."""
     grade = profile.ciphers.lower()
-    if grade not in _GRADES:
+    is_list = grade.startswith("=")  # tls_high_cipherlist or tls_medium_cipherlist as main.cf has it
+    if not is_list and grade not in _GRADES:
         raise ValueError(f"{profile.ciphers!r} is no cipher grade")
-    parts = [_GRADES[grade]]
-    if profile.anonymous and "!aNULL" not in parts[0]:
+    parts = [profile.ciphers[1:] if is_list else _GRADES[grade]]
+    if profile.anonymous and not is_list and "!aNULL" not in parts[0]:
         parts = ["aNULL:-aNULL", parts[0].replace(":+aNULL", ""), "@STRENGTH"]
     for word in filter(None, _SEPARATORS.split(profile.exclude)):
         if not _WORD.fullmatch(word):

@@ -158,6 +158,14 @@ class TestOwnSettings:
         asked = [next(iter(profiles_needed(policy, dns(), RELAY)))[2].ciphers for policy in policies]
         assert asked == ["null", "null"]
 
+    def test_a_list_of_main_cf_takes_the_place_of_a_grade(self) -> None:
+        """tls_medium_cipherlist is for medium and below; the usual ones are what a profile has anyway."""
+        relay = RELAY.with_(tls_medium_cipherlist="AES128-SHA", tls_high_cipherlist="aNULL:-aNULL:HIGH:@STRENGTH")
+        policies = [ENCRYPT, replace(ENCRYPT, ciphers="high")]
+
+        asked = [next(iter(profiles_needed(policy, dns(), relay)))[2].ciphers for policy in policies]
+        assert asked == ["=AES128-SHA", "high"]
+
     @pytest.mark.parametrize(("name", "dsn"), [("bad..name", "4.7.5"), ("mä.example", "4.7.5"), ("hostname", "2.0.0")])
     def test_a_servername_of_main_cf(self, name: str, dsn: str) -> None:
         """One that is no host name makes every entry without its own invalid, except at none."""
