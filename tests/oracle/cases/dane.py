@@ -110,6 +110,34 @@ CASES = (
     *both("length-512", "a sha256 digest as sha512", "3 1 2 " + OTHER),
     *both("empty-full", "a full certificate that does not parse", "3 0 0 3003020101"),
     *both("ta-bad-full", "a full anchor that does not parse", "2 0 0 3003020101"),
+    # Records found unusable in the handshake come too late to take back all that dane asked: aNULL stays excluded, and the
+    # names (base domain, nexthop) decide over the word logged; security level 0 and protocols are as at encrypt. The order
+    # is that of tls_client_start() in src/tls/tls_client.c.
+    *(dane(f"late-{usage}-{name}", f"usage {usage}, unusable in the handshake: {shows}", f"{usage} 2 1 " + OTHER, **rest)
+      for usage in (2, 3) for name, shows, rest in (
+          ("name", "a wrong name", {"leaf": named("other.example")}),
+          ("nexthop", "the name of the nexthop", {"leaf": named("@")}),
+          ("expired", "an expired leaf", {"leaf": named("mx.@", not_after=PAST)}),
+          ("unknown", "an unknown root", {"leaf": named("mx.@", by=stranger)}),
+          ("sha1", "a SHA-1 signature", {"leaf": named("mx.@", by=rsa_root, digest="sha1")}),
+          ("anull", "a server that prefers aNULL",
+           {"tls": {"ciphers": "aNULL:DEFAULT:@SECLEVEL=0", "maximum": ssl.TLSVersion.TLSv1_2}}),
+          ("tls10", "a server of TLS 1.0 alone", {"tls": {"ciphers": "ALL:@SECLEVEL=0", "minimum": ssl.TLSVersion.TLSv1,
+                                                         "maximum": ssl.TLSVersion.TLSv1}}),
+          ("mandatory", "protocols of the mandatory kind", {"main_cf": {**DNSSEC, "smtp_tls_protocols": "TLSv1.3"}}),
+          ("no-starttls", "STARTTLS not offered", {"script": NO_STARTTLS}),
+      )),
+    *(dane(f"early-{name}", f"usage 1, unusable before it: {shows}", "1 1 1 " + OTHER, **rest)
+      for name, shows, rest in (
+          ("anull", "a server that prefers aNULL",
+           {"tls": {"ciphers": "aNULL:DEFAULT:@SECLEVEL=0", "maximum": ssl.TLSVersion.TLSv1_2}}),
+          ("tls10", "a server of TLS 1.0 alone", {"tls": {"ciphers": "ALL:@SECLEVEL=0", "minimum": ssl.TLSVersion.TLSv1,
+                                                         "maximum": ssl.TLSVersion.TLSv1}}),
+          ("name", "a wrong name", {"leaf": named("other.example")}),
+          ("sha1", "a SHA-1 signature", {"leaf": named("mx.@", by=rsa_root, digest="sha1")}),
+      )),
+    dane("late-both", "usage 2 and 3, both unusable in the handshake, and a wrong name", "2 2 1 " + OTHER, "3 2 1 " + OTHER,
+         leaf=named("other.example")),
     dane("usage-1-no-starttls", "unusable records demand TLS", "1 1 1", script=NO_STARTTLS),
     dane("usage-1-anything", "and any certificate will do", "1 1 1 other", leaf=alone("elsewhere.example")),
     *both("usable-beside", "one usable record beside unusable ones", "1 1 1 other", "3 1 1"),
