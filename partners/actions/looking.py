@@ -30,7 +30,16 @@ from partners.core.relay import RelaySettings
 from partners.core.verdict import profiles_needed
 from partners.models import Endpoint, Look, RelayGroup, User
 
-__all__ = ["LOOKS_MAX", "LOOKS_WITHIN", "LOOK_LIFETIME", "LOOK_REST", "ask_look", "look_facts", "record_look"]
+__all__ = [
+    "LOOKS_MAX",
+    "LOOKS_WITHIN",
+    "LOOK_LIFETIME",
+    "LOOK_REST",
+    "ask_look",
+    "drop_expired",
+    "look_facts",
+    "record_look",
+]
 
 LOOK_LIFETIME: Final = timedelta(hours=12)  # a form that was begun in the morning can be ended in the evening
 LOOK_REST: Final = timedelta(seconds=60)  # asked again within, the look before is the answer
@@ -51,7 +60,7 @@ def ask_look(typed: str, *, by: User, now: datetime) -> Look:
     key = _key_of(typed)
     with transaction.atomic():
         User.objects.select_for_update().get(pk=by.pk)  # two windows of one person count together
-        _drop_expired(now=now)
+        drop_expired(now=now)
         mine = Look.objects.filter(owner=by)
         same = mine.filter(key=key, made_at__gt=now - LOOK_REST).order_by("-made_at").first()
         if same is not None:
@@ -95,6 +104,16 @@ def look_facts(look: Look) -> dict[str, Stored]:
     }
 
 
+def drop_expired(*, now: datetime) -> None:
+    """Take away the looks that are over, and the endpoints that were theirs alone."""
+    over = list(Look.objects.filter(expires_at__lte=now).values_list("pk", flat=True))
+    if not over:
+        return
+    theirs = list(Endpoint.objects.filter(looks__in=over, nexthops__isnull=True).values_list("pk", flat=True))
+    Look.objects.filter(pk__in=over).delete()
+    Endpoint.objects.filter(pk__in=theirs, looks__isnull=True, nexthops__isnull=True).delete()
+
+
 def _key_of(typed: str) -> str:
     """Return the one key that is looked at, in ASCII where there is such a form."""
     words = typed.split()
@@ -108,16 +127,6 @@ def _key_of(typed: str) -> str:
             _("look at one of them, or go on without a look"),
         )
     return keys[0]
-
-
-def _drop_expired(*, now: datetime) -> None:
-    """Take away the looks that are over, and the endpoints that were theirs alone."""
-    over = list(Look.objects.filter(expires_at__lte=now).values_list("pk", flat=True))
-    if not over:
-        return
-    theirs = list(Endpoint.objects.filter(looks__in=over, nexthops__isnull=True).values_list("pk", flat=True))
-    Look.objects.filter(pk__in=over).delete()
-    Endpoint.objects.filter(pk__in=theirs, looks__isnull=True, nexthops__isnull=True).delete()
 
 
 def _wanted(facts: NexthopFacts) -> Iterator[tuple[str, int, TlsProfile]]:

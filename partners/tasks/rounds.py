@@ -24,7 +24,7 @@ from partners.actions.leases import (
     give_back,
     shared_clock,
 )
-from partners.actions.looking import record_look
+from partners.actions.looking import drop_expired, record_look
 from partners.actions.probing import Result, record_dns, record_peers
 from partners.core.errors import NameRefused
 from partners.core.names import Nexthop
@@ -136,6 +136,8 @@ class Round:
             self._has_claimed = True
             looked_up += [claim.pk for claim in claims]
             await self._resolve_all(claims)
+        if self.asked:
+            await sync_to_async(drop_expired)(now=self.clock())
         while self.asked and self._may_claim():
             looks = await sync_to_async(claim_looks)(NEXTHOPS_AT_ONCE, now=self.clock())
             if not looks:

@@ -6,12 +6,20 @@ import pytest
 from django.utils import timezone
 
 from partners.actions.leases import LOOK_SPAN, claim_addresses, claim_looks, give_back
-from partners.actions.looking import LOOK_LIFETIME, LOOK_REST, LOOKS_MAX, ask_look, look_facts, record_look
+from partners.actions.looking import (
+    LOOK_LIFETIME,
+    LOOK_REST,
+    LOOKS_MAX,
+    ask_look,
+    drop_expired,
+    look_facts,
+    record_look,
+)
 from partners.actions.probing import record_peers
 from partners.core.errors import ActionRefused, NameRefused, NotAllowed, RefusedInput
 from partners.models import Address, AuditEntry, Channel, Endpoint, Look, Nexthop, User
 from tests.actions.people import NOON, editor, person
-from tests.actions.watched import dns_facts, measured
+from tests.actions.watched import dns_facts, measured, watched
 from tests.kit.ca import self_signed
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +155,18 @@ def test_looks_end() -> None:
 
     assert list(Look.objects.values_list("key", flat=True)) == ["later.example"]
     assert not Endpoint.objects.exists()
+
+
+def test_what_a_nexthop_names_outlives_the_look() -> None:
+    """An address that a partner's nexthop names as well keeps what was seen there."""
+    look = ask_look("example.com", by=editor(), now=NOON)
+    looked(look)
+    Endpoint.objects.get().nexthops.add(watched("other.example"))
+
+    drop_expired(now=NOON + LOOK_LIFETIME)
+
+    assert not Look.objects.exists()
+    assert Endpoint.objects.count() == 1
 
 
 def test_now_is_the_moment_of_asking() -> None:
