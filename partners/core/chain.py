@@ -242,8 +242,9 @@ def _indexed(anchors: Anchors) -> dict[int, tuple[tuple[bytes, int], ...]]:
 
 
 def _names_of(der: bytes) -> tuple[int, int]:
-    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
-    return certificate.get_subject().hash(), certificate.get_issuer().hash()
+    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, der)._x509  # noqa: SLF001  its names say no hash
+    subject, issuer = _openssl.X509_get_subject_name(certificate), _openssl.X509_get_issuer_name(certificate)
+    return _openssl.X509_NAME_hash(subject), _openssl.X509_NAME_hash(issuer)
 
 
 def _check_path(path: tuple[bytes, ...], depth: int, *, strict: bool) -> ChainResult:

@@ -17,6 +17,8 @@ __all__ = ["Questions"]
 SOCKETS_MAX = 32
 QUESTIONS_PER_SOCKET = 256  # then it is used no more, and closed with its last answer
 AT_ONCE_PER_SOCKET = 16
+AT_ONCE = 128  # more, and resolvers begin to drop them
+AGAIN_SECONDS = 1.5  # a datagram may get lost: the same question is sent once more
 
 _Pending = dict[int, tuple[bytes, "asyncio.Future[Message]"]]
 
@@ -53,12 +55,17 @@ class Questions:
         self._address, self._port = address, port
         self._sources: list[_Source] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def ask(self, asked: bytes, *, seconds: float) -> Message:
-        """Return the answer to *asked*. Errors: TimeoutError after *seconds*; OSError."""
+        """Return the answer to *asked*. Errors: TimeoutError *seconds* after it was sent; OSError."""
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:  # the sockets of a loop that has ended are of no use
-            self._loop, self._sources = loop, []
+        if self._loop is not loop:  # what belongs to a loop that has ended is of no use
+            self._loop, self._sources, self._room = loop, [], asyncio.Semaphore(AT_ONCE)
+        async with self._room:
+            return await self._asked(loop, asked, seconds)
+
+    async def _asked(self, loop: asyncio.AbstractEventLoop, asked: bytes, seconds: float) -> Message:
         source = self._source()
         number = secrets.randbits(16)
         while number in source.pending:
@@ -67,13 +74,18 @@ class Questions:
         source.pending[number] = (asked, answer)
         source.asked += 1
         timer = loop.call_later(seconds, _give_up, answer)
+        again: asyncio.TimerHandle | None = None
         try:
             if source.datagrams is None:
                 source.datagrams = Datagrams(self._address, self._port, source)
-            source.datagrams.send(query(number, asked))
+            octets = query(number, asked)
+            source.datagrams.send(octets)
+            again = loop.call_later(AGAIN_SECONDS, _send_again, source, octets)
             return await answer
         finally:
             timer.cancel()
+            if again is not None:
+                again.cancel()
             del source.pending[number]
             self._retire(source)
 
@@ -94,6 +106,14 @@ class Questions:
                 source.datagrams.close()
             if source in self._sources:
                 self._sources.remove(source)
+
+
+def _send_again(source: _Source, octets: bytes) -> None:
+    try:
+        if source.datagrams is not None:
+            source.datagrams.send(octets)
+    except OSError as cause:
+        source.failed(cause)
 
 
 def _give_up(answer: "asyncio.Future[Message]") -> None:
