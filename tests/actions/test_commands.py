@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -33,6 +34,27 @@ class TestInvite:
 
         token = link.rstrip("/").rsplit("/", 1)[1]
         assert open_invitation(token, now=timezone.now()).email == "pat@acme.example"
+
+    def test_what_waits_for_a_second_person_has_no_link(self) -> None:
+        """Nothing that could be used is printed."""
+        approver()
+        approver("bob")
+
+        assert run("invite", "eda@house.example", "--role", "editor", "--by", "ann@house.example") == ""
+        assert Invitation.objects.get().sha256 is None
+
+    def test_where_mail_is_sent_the_link_is_not_printed(self, settings: Any) -> None:
+        """It goes to the address; a relay that is gone is one line, and the invitation stands."""
+        approver()
+        settings.MAIL_CONFIGURED = True
+        assert run("invite", "eda@house.example", "--role", "editor") == ""
+        assert "/invitations/" in mail.outbox[0].body
+
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+        with pytest.raises(CommandError, match="send it again"):
+            run("invite", "eva@house.example", "--role", "editor")
+        assert Invitation.objects.filter(email="eva@house.example").exists()
 
     def test_the_first_person_needs_nobody(self) -> None:
         """An empty portal is opened from the console."""
