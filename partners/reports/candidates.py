@@ -77,11 +77,11 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
     moved = {one.key: one for difference in found.values() for one in difference.moved}
     owners = _owners(changes, {*moved, *_keys_of(candidate.findings)})
     authors = {candidate.author_id, *(change.author_id for change in changes)}
-    seconds = _seconds(authors)
+    seconds, is_open = _seconds(authors), candidate.state == Candidate.State.OPEN
     rows = finding_rows(
         candidate.findings,
         owners,
-        who=_who(reader, seconds, is_author=reader.person.pk in authors),
+        who=_who(reader, seconds, is_author=reader.person.pk in authors) if is_open else "",
         changes=frozenset(change.pk for change in changes),
         many_groups=len(maps) > 1,
     )
@@ -106,7 +106,7 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
         approvals=counted,
         approve=_approve(candidate, reader, counted, seconds, authors),
         publish=_publish(candidate, counted, is_latest=is_latest),
-        abandon=Doing(shown=candidate.state == Candidate.State.OPEN),
+        abandon=Doing(shown=is_open),
         alone=reader.alone,
         published=published,
         findings_hidden=max(len(rows) - SHOWN, 0),

@@ -13,6 +13,7 @@ from partners.reports.sentences import team_sentence
 __all__ = ["FindingRow", "Owner", "finding_rows", "outcome_state", "outcome_word"]
 
 _HOSTS_SHOWN: Final = 6
+_QUIET_SHOWN: Final = 12
 _ORDER: Final = ("bad", "unk", "weak", "ok")
 _GOOD: Final = frozenset({"Verified", "Trusted"})
 _DELIVERIES: dict[str, Promise] = {
@@ -91,6 +92,7 @@ def finding_rows(
 ) -> tuple[FindingRow, ...]:
     """Return the rows, worst first. who: the sentence on who may agree; changes: all that the candidate holds."""
     rows = []
+    quiet = []
     listed = list(findings)
     outcomes = {(one["group"], one["nexthop"]): one for one in listed if one.get("kind") == "outcome"}
     weaker = {(one["group"], one["key"]) for one in listed if one.get("kind") == "weakening"}
@@ -102,14 +104,22 @@ def finding_rows(
         where = _("relay group %s") % finding["group"] if many_groups else ""
         take_out = bool(owner.changes) and bool(changes - owner.changes)
         case = _Case(finding, key, owner, who, where, take_out, outcomes.get((finding["group"], key)))
-        rows.append(_weakening(case) if finding.get("kind") == "weakening" else _outcome(case))
-    return tuple(sorted(rows, key=lambda row: _ORDER.index(row.state)))
+        if finding.get("kind") == "weakening":
+            rows.append(_weakening(case))
+        elif finding.get("blocks"):
+            rows.append(_outcome(case))
+        else:
+            quiet.append(case)
+    rows.sort(key=lambda row: _ORDER.index(row.state))
+    return (*rows, _together(quiet)) if quiet else tuple(rows)
 
 
 def outcome_word(delivery: str, tls_status: str) -> str:
     """Return what Postfix would do, in the reader's language; its TLS status stays Postfix's word."""
     word = str(_DELIVERIES.get(delivery, _DELIVERIES["unknown"]))
-    return f"{word}, {tls_status}" if delivery == "deliver" and tls_status else word
+    if delivery != "deliver" or not tls_status:
+        return word
+    return f"{word}, {_('without TLS') if tls_status == 'none' else tls_status}"
 
 
 def outcome_state(delivery: str, tls_status: str) -> str:
@@ -146,45 +156,63 @@ def _becomes(outcome: Mapping[str, Any] | None) -> list[str]:
     return [_("Postfix would: %s.") % outcome_word(str(after["delivery"]), str(after["tls_status"]))]
 
 
+def _together(cases: Sequence[_Case]) -> FindingRow:
+    """Return one row for all whose outcome differs while no mail stops."""
+    rows = [
+        _("%(key)s: %(becomes)s; now: %(was)s") % {"key": case.key, "becomes": becomes, "was": was}
+        for case in cases
+        for was, becomes in [_change_of(case.finding)]
+    ]
+    more = len(rows) - _QUIET_SHOWN
+    tail = [ngettext("and %s more", "and %s more", more) % more] if more > 0 else []
+    title = ngettext(
+        "%s outcome differs, and no mail stops by it", "%s outcomes differ, and no mail stops by it", len(rows)
+    )
+    return FindingRow(
+        state="ok",
+        title=title % len(rows),
+        key="",
+        text=_("Nobody has to agree to these."),
+        points=(*rows[:_QUIET_SHOWN], *tail),
+    )
+
+
+def _change_of(finding: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what Postfix does now and would do, with the level where the words are the same."""
+    before, after = finding.get("before"), finding["after"]
+    was = outcome_word(str(before["delivery"]), str(before["tls_status"])) if before else _("no entry")
+    becomes = outcome_word(str(after["delivery"]), str(after["tls_status"]))
+    if before and was == becomes:  # the level alone differs, or some hosts
+        return f"{was} ({before['level']})", f"{becomes} ({after['level']})"
+    return was, becomes
+
+
 def _outcome(case: _Case) -> FindingRow:
-    """Return the row of an outcome that differs."""
-    blocks, before, after = bool(case.finding.get("blocks")), case.finding.get("before"), case.finding.get("after")
+    """Return the row of an outcome that blocks: mail would stop, lose hosts, or nobody knows."""
+    after = case.finding.get("after")
+    points: list[str] = []
+    delivery = str(after["delivery"]) if after else "unknown"
     if after is None:
         text = _("No known nexthop falls under this key, so nobody can say what it does.")
-        delivery, state = "unknown", "unk"
     else:
-        delivery, status = str(after["delivery"]), str(after["tls_status"])
-        was = outcome_word(str(before["delivery"]), str(before["tls_status"])) if before else _("no entry")
-        becomes = outcome_word(delivery, status)
-        if before and was == becomes:  # the level alone differs, or some hosts
-            was, becomes = f"{was} ({before['level']})", f"{becomes} ({after['level']})"
+        was, becomes = _change_of(case.finding)
         text = _("Postfix would: %(becomes)s; now: %(was)s.") % {"becomes": becomes, "was": was}
         text = f"{text} {_sentences(str(after['text']))}".strip()
-        state = _state(delivery, status, blocks=blocks)
-    told = after is not None and (delivery != "deliver" or blocks)
-    points = _host_points(after.get("hosts", ()), str(after["text"])) if after and told else []
+        points = _host_points(after.get("hosts", ()), str(after["text"]))
     return FindingRow(
-        state=state,
-        title=_title(case.owner.partner, delivery, blocks=blocks),
+        state="unk" if delivery == "unknown" else "bad",
+        title=_title(case.owner.partner, delivery),
         key=case.key,
         text=f"{text} ({case.where})" if case.where else text,
         points=tuple(points),
-        who=case.who if blocks else _("Nobody has to agree: no mail stops by this."),
+        who=case.who,
         channel=case.owner.channel,
-        blocks=blocks,
+        blocks=True,
         take_out=case.take_out,
     )
 
 
-def _state(delivery: str, tls_status: str, *, blocks: bool) -> str:
-    """Return the mark of a finding: what blocks is red or unknown, whatever else it is."""
-    state = outcome_state(delivery, tls_status)
-    if blocks:
-        return "unk" if delivery == "unknown" else "bad"
-    return "weak" if state == "bad" else state
-
-
-def _title(partner: str, delivery: str, *, blocks: bool) -> str:
+def _title(partner: str, delivery: str) -> str:
     """Say what happens to the mail of *partner*."""
     if delivery == "unknown":
         return _("%s: nobody knows what would happen") % partner
@@ -192,7 +220,7 @@ def _title(partner: str, delivery: str, *, blocks: bool) -> str:
         return _("Mail to %s would be deferred") % partner
     if delivery == "bounce":
         return _("Mail to %s would bounce") % partner
-    return _("Mail to %s would lose hosts") % partner if blocks else _("Mail to %s flows otherwise") % partner
+    return _("Mail to %s would lose hosts") % partner
 
 
 def _sentences(codes: str) -> str:

@@ -5,6 +5,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from partners.actions.releases import cut, publish
 from partners.models import Candidate, User
 from partners.reports.releases import release_list
 from tests.actions.facts import seen
@@ -114,9 +115,9 @@ def test_thousands_of_drafts_are_cut_at_once(here: World) -> None:
 
     client.post(reverse("candidate-cut"), {"all_up_to": shown})
 
-    cut = set(Candidate.objects.first().changes.values_list("pk", flat=True))
-    assert cut == set(here.candidate.changes.values_list("pk", flat=True))
-    assert later.pk not in cut
+    frozen = set(Candidate.objects.first().changes.values_list("pk", flat=True))
+    assert frozen == set(here.candidate.changes.values_list("pk", flat=True))
+    assert later.pk not in frozen
 
 
 def test_it_is_cut_again_with_what_is_known_now(here: World) -> None:
@@ -234,3 +235,27 @@ def test_a_page_keeps_to_its_queries(here: World, name: str, query: str, django_
 
     with django_assert_max_num_queries(BUDGET + 3):
         client.get(reverse(name, args=arguments) + query)
+
+
+def test_what_stops_no_mail_is_told_in_one_row(here: World) -> None:
+    """Improvements do not bury what a person must decide; plaintext is told in words."""
+    now = timezone.now()
+    change = added("Rivet", "rivet.example", "encrypt", by=here.eda, now=now)
+    candidate = cut([change], by=here.eda, now=now)
+
+    text = page(here.eda, "candidate-detail", candidate.pk)
+
+    assert "1 outcome differs, and no mail stops by it" in text
+    assert "rivet.example: deliver, Untrusted; now: deliver, without TLS" in text
+
+
+def test_a_published_candidate_asks_nobody(here: World) -> None:
+    """It is told what was found then, and who agreed; there is no button any more."""
+    agreed(here.candidate, here.bob, now=timezone.now())
+    publish(here.candidate, by=here.eda, now=timezone.now())
+
+    text = page(here.bob, "candidate-detail", here.candidate.pk)
+
+    assert "Published as release 3" in text
+    assert "You may agree" not in text
+    assert ('name="act"' in text, "Take out" in text) == (False, False)
