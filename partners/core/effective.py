@@ -94,7 +94,7 @@ def resolve(
         if servername and not (servername.isascii() and is_hostname(servername)):
             return EffectivePolicy(level, invalid="smtp_tls_servername is no host name")
     lists = (relay.tls_medium_cipherlist, relay.tls_high_cipherlist)
-    protocols, ciphers, exclude, fault = _offer(*_offered(level, policy, relay), level, relay.postfix, lists)
+    protocols, ciphers, exclude, fault = _offer(_offered(level, policy, relay), level, relay.postfix, lists)
     sts = sts_policy(policy, relay)
     of_level = _OF_LEVEL.get(level, _of_any_peer)(policy, level, sts, relay)
     return EffectivePolicy(
@@ -175,14 +175,10 @@ def _offered(level: SecurityLevel, policy: JudgedPolicy | None, relay: RelaySett
 
 @lru_cache(maxsize=1024)
 def _offer(
-    protocols: str,
-    ciphers: str,
-    exclude: str,
-    level: SecurityLevel,
-    release: PostfixRelease,
-    lists: tuple[str, str],
+    offered: tuple[str, str, str], level: SecurityLevel, release: PostfixRelease, lists: tuple[str, str]
 ) -> tuple[str, str, str, str]:
     """Return protocols, ciphers and exclude as a profile has them, and why no handshake can succeed with them."""
+    protocols, ciphers, exclude = offered
     try:
         versions = canonical_versions(allowed_versions(protocols, release))
         return versions, _grade(ciphers, level, lists), ":".join(exclusions(exclude)), ""
