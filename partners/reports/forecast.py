@@ -61,8 +61,8 @@ def forecasts(*, now: datetime, until: datetime) -> tuple[Forecast, ...]:
 
     Channels that are violated are left out, there mail waits already; so are those that nobody judged yet.
     """
-    ending = _links().filter(certificate__not_after__gte=now, certificate__not_after__lte=until)
-    ends = _ends(ending.filter(_not_an_anchor()).values(_CHANNEL))
+    ending = _links(certificate__not_after__gte=now, certificate__not_after__lte=until)
+    ends = _ends(ending.values(_CHANNEL))
     pins = _pins([channel for channel, one in ends.items() if one.level == _PINNED])
     found = [_forecast(channel, one, pins.get(channel, ()), now=now, until=until) for channel, one in ends.items()]
     return tuple(sorted((one for one in found if one), key=lambda one: (one.at, one.channel)))
@@ -77,9 +77,14 @@ def with_names(rows: Sequence[Forecast]) -> tuple[Forecast, ...]:
     )
 
 
-def _links() -> QuerySet[ChainLink]:
-    """Return the certificates shown now to the plain TLS profile, for the channels that rest on one."""
+def _links(**conditions: object) -> QuerySet[ChainLink]:
+    """Return the certificates shown now to the plain TLS profile, for the channels that rest on one.
+
+    All conditions stand in one filter(): in a second one Django would join other sightings, channels and intervals.
+    Left out is a CA at the top of a chain that signs itself: nobody looks at its end there.
+    """
     return ChainLink.objects.filter(
+        Q(position=0) | ~Q(certificate__subject=F("certificate__issuer")),
         **{
             f"{_SEEN}__current": True,
             f"{_SEEN}__endpoint__profile_key": profile_key(PERMISSIVE),
@@ -87,31 +92,22 @@ def _links() -> QuerySet[ChainLink]:
             f"{_CHANNEL}__level__in": [*_NAMED, _PINNED],
             f"{_STATE}__valid_to__isnull": True,
             f"{_STATE}__state__in": _FLOWING,
-        }
+            **conditions,
+        },
     )
-
-
-def _not_an_anchor() -> Q:
-    """Match what a chain rests on: not a CA at its top that signs itself, whose end nobody looks at there."""
-    return Q(position=0) | ~Q(certificate__subject=F("certificate__issuer"))
 
 
 def _ends(channels: QuerySet[Any, Any]) -> Mapping[int, _Shown]:
     """Return the first end of the chain at each address of *channels*; where the leaf is pinned, of the leaf alone."""
-    rows = (
-        _links()
-        .filter(**{f"{_CHANNEL}__in": channels})
-        .filter(_not_an_anchor())
-        .values_list(
-            _CHANNEL,
-            f"{_CHANNEL}__level",
-            f"{_STATE}__state",
-            f"{_SEEN}__endpoint",
-            "position",
-            "certificate__not_after",
-            "certificate__subject",
-            "certificate__sha256",
-        )
+    rows = _links(**{f"{_CHANNEL}__in": channels}).values_list(
+        _CHANNEL,
+        f"{_CHANNEL}__level",
+        f"{_STATE}__state",
+        f"{_SEEN}__endpoint",
+        "position",
+        "certificate__not_after",
+        "certificate__subject",
+        "certificate__sha256",
     )
     found: dict[int, _Shown] = {}
     for channel, level, state, endpoint, position, at, subject, sha256 in rows:

@@ -161,8 +161,8 @@ def _looked(seen: Sequence[Seen], now: datetime) -> str:
     if minutes > 24 * 60:
         return _("We saw your servers last on %s.") % date_format(localtime(min(moments)), "j F, H:i")
     return ngettext(
-        "We looked at your %(count)s address within the last %(minutes)s minutes.",
-        "We looked at all %(count)s addresses within the last %(minutes)s minutes.",
+        "We looked at your one address within the last %(minutes)s min.",
+        "We looked at all %(count)s addresses within the last %(minutes)s min.",
         len(moments),
     ) % {"count": len(moments), "minutes": minutes + 1}
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from partners.models import Pin
+from partners.models import ComplianceInterval, Pin
 from partners.reports.forecast import forecasts, with_names
 from tests.actions.people import NOON, editor, proposed
 from tests.reports.world import agreement, certificate, shown
@@ -59,6 +59,31 @@ def test_a_pin_has_a_successor_once_the_next_is_announced():
     Pin.objects.filter(pk=pin.pk).update(certificate=certificate(2, not_after=in_days(300)))
 
     assert (before, forecasts(now=NOON, until=MONTH)[0].under_way) == (False, True)
+
+
+def test_the_state_now_counts_not_an_earlier_one():
+    """A channel that was pending and is kept now is a forecast of a kept one."""
+    row = agreement("Fjord", "pending", by=editor(), level="secure", agreed="ca-and-name", since=in_days(-9))
+    row.intervals.update(valid_to=NOON)
+    ComplianceInterval.objects.create(channel=row, state="compliant", valid_from=NOON, recorded_at=NOON)
+    shown(row, "192.0.2.1", certificate(1, not_after=in_days(4)))
+
+    assert [one.state for one in forecasts(now=NOON, until=MONTH)] == ["compliant"]
+
+
+def test_a_shared_address_counts_for_each_channel_alone():
+    """Two partners at one provider: each has one address, by its own level; a further one of the other is not counted."""
+    team = editor()
+    first = agreement("First", "compliant", by=team, level="secure", agreed="ca-and-name")
+    second = agreement("Second", "compliant", by=team)
+    one = certificate(1, not_after=in_days(4))
+    shown(first, "192.0.2.1", one)
+    shown(second, "192.0.2.1", one)
+    shown(second, "192.0.2.2", certificate(2, not_after=in_days(200)))
+
+    found = with_names(forecasts(now=NOON, until=MONTH))
+
+    assert {(row.partner, row.pinned, row.of_all) for row in found} == {("First", False, 1), ("Second", True, 2)}
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,10 @@ def shown(row: Channel, address: str, *chain: Certificate) -> None:
     endpoint.nexthops.add(row.nexthops.get())
     tls = TlsFacts("TLSv1.3", "TLS_AES_256_GCM_SHA384", tuple(bytes(one.der) for one in chain))
     facts = PeerFacts(address, 25, PERMISSIVE, NOON, Stage.DONE, starttls_offered=True, tls=tls)
-    seen = Observation.objects.create(facts_key=f"{chain[0].sha256[-8:]} {address}", facts=facts_to_json(facts))
-    for position, one in enumerate(chain):
+    seen, made = Observation.objects.get_or_create(
+        facts_key=f"{chain[0].sha256[-8:]} {address}", defaults={"facts": facts_to_json(facts)}
+    )
+    for position, one in enumerate(chain if made else ()):
         ChainLink.objects.create(observation=seen, certificate=one, position=position)
     Sighting.objects.filter(endpoint=endpoint).update(current=False)
     Sighting.objects.create(endpoint=endpoint, observation=seen, first_seen=NOON, last_seen=NOON)
