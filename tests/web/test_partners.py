@@ -4,9 +4,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from partners.models import Change, Nexthop, Partner, RelayGroup, VerdictRow
+from partners.models import Change, Contact, Nexthop, Partner, RelayGroup, User, VerdictRow
 from partners.reports.listing import PAGE_ROWS, Chosen, partner_list
-from tests.actions.people import NOON, channel, editor, proposed
+from tests.actions.people import NOON, channel, editor, person, proposed
 from tests.reports.world import agreement, host
 
 pytestmark = pytest.mark.django_db
@@ -215,3 +215,19 @@ def test_small_company_sees_no_word_of_groups(desk: Client) -> None:
     assert "Relay group" not in page
     assert ">Nexthop</th>" not in page
     assert "Mail is delivered, Verified, as agreed." in page
+
+
+def test_ways_out_of_a_bad_verdict(desk: Client) -> None:
+    """Who has to act is named first, with a letter that says why; management is offered no act."""
+    row = agreement("Fjordbank", "violated", by=editor("ed"), cause="certificate-expired")
+    Contact.objects.create(partner=row.partner, name="Mira", email="mira@fjordbank.example", phone="+47 5550 0188")
+    reader = Client()
+    reader.force_login(person("max", User.Role.MANAGEMENT))
+    door = reverse("partner-detail", args=[row.pk])
+
+    page = desk.get(door).content.decode()
+
+    assert "Fjordbank mends it" in page
+    assert "Write to Mira" in page
+    assert "body=A%20certificate%20that%20your%20mail%20server%20sends%20has%20expired" in page
+    assert "mends it" not in reader.get(door).content.decode()

@@ -31,6 +31,7 @@ from partners.reports.shown import PinRow, chain_rows, matrix, pin_rows, shown_a
 from partners.reports.watching import look_state
 from partners.web.access import door, reader
 from partners.web.sheets import sheet
+from partners.web.ways import ways_out
 
 _HEAD: Final = (
     "partner", "nexthop", "state", "cause", "agreed", "level", "postfix_would", "tls_status", "addresses_taking",
@@ -62,7 +63,11 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     page = channel_page(reader(request), pk)
     if page is None:
         raise Http404
-    return render(request, "partners/partner_detail.html", _page_context(page, timezone.now()))
+    now = timezone.now()
+    context = _page_context(page, now)
+    if reader(request).is_mail_team:
+        context["ways"] = ways_out(page, context["contact"], now=now)
+    return render(request, "partners/partner_detail.html", context)
 
 
 def _page_context(page: ChannelPage, now: datetime) -> dict[str, Any]:
