@@ -65,7 +65,7 @@ def _theirs(page: ChannelPage, contact: Contact | None) -> Way:
     return Way(
         "phone",
         _("%s mends it") % name,
-        " ".join(causes),
+        _("The letter says: “%s”") % " ".join(causes),
         _("Write to %s") % contact.name,
         letter,
         primary=True,
