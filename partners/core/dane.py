@@ -95,13 +95,9 @@ def plan_for(level: SecurityLevel, facts: NexthopFacts, host: HostFacts, port: i
         return found if found.kind is DaneKind.UNKNOWN else DanePlan(found.kind, f"{found.text}:{port}", found.reason)
     if found is None or not any(_is_usable(record) for record in found.records):
         return _without_records(found, is_only=is_only)
-    # OpenSSL leaves out what is unsound before it looks for the strongest digest (dane_tlsa_add()).
-    sound = tuple(_strongest([record for record in found.records if _is_usable(record) and _is_sound(record)], relay))
-    if insecure == "encrypt" or (not sound and not is_only):
+    if insecure == "encrypt":
         return DanePlan(DaneKind.ENCRYPT)
-    names = (found.name, nexthop_domain(facts.nexthop), facts.canonical)
-    wanted = tuple(dict.fromkeys(name for name in names if name))
-    return DanePlan(DaneKind.MATCH, base=found.name, names=wanted, records=sound, half=behind_insecure_mx)
+    return _with_records(found, facts, relay, is_only=is_only, half=behind_insecure_mx)
 
 
 def match_tlsa(chain: tuple[bytes, ...], plan: DanePlan, at: datetime, depth: int) -> TlsaResult:
@@ -119,6 +115,21 @@ def match_tlsa(chain: tuple[bytes, ...], plan: DanePlan, at: datetime, depth: in
     if match_names(plan.names, "", "", chain[0]).matched:
         return TlsaResult(matched=True)
     return TlsaResult(matched=False, has_chain=True, reason=Reason.CERTIFICATE_HOST_MISMATCH)
+
+
+def _with_records(
+    found: TlsaFacts, facts: NexthopFacts, relay: RelaySettings, *, is_only: bool, half: bool
+) -> DanePlan:
+    """Leave out what is unsound before the strongest digest is sought, as OpenSSL does (dane_tlsa_add()).
+
+    Where that leaves nothing, dane falls to encrypt in the handshake alone, when names and ciphers are settled.
+    """
+    sound = tuple(_strongest([record for record in found.records if _is_usable(record) and _is_sound(record)], relay))
+    names = (found.name, nexthop_domain(facts.nexthop), facts.canonical)
+    wanted = tuple(dict.fromkeys(name for name in names if name))
+    if not sound and not is_only:
+        return DanePlan(DaneKind.ENCRYPT, base=found.name, names=wanted)
+    return DanePlan(DaneKind.MATCH, base=found.name, names=wanted, records=sound, half=half)
 
 
 def _without_records(found: TlsaFacts | None, *, is_only: bool) -> DanePlan:

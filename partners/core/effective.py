@@ -49,7 +49,8 @@ class _OfLevel(TypedDict, total=False):
 class EffectivePolicy:
     """The policy in force. invalid: Postfix makes no connection; unknown: the portal lacks a setting to say.
 
-    names: fields of match= (verify, secure); digests: usable fingerprints; algorithm: of the fingerprints.
+    names: fields of match= (verify, secure), and where dane fell to encrypt in the handshake: they then decide over a
+    word in the log; digests: usable fingerprints; algorithm: of the fingerprints.
     fault: why no handshake can succeed, whoever the peer is; engine: why smtp(8) has no TLS at all.
     """
 
@@ -129,8 +130,16 @@ def resolve_at(
     if plan.kind is DaneKind.MAY:
         return resolve(policy, relay, becomes=SecurityLevel.MAY)
     if plan.kind is DaneKind.ENCRYPT:
-        return resolve(policy, relay, becomes=SecurityLevel.ENCRYPT)
+        return _fallen_to_encrypt(plan, resolve(policy, relay, becomes=SecurityLevel.ENCRYPT))
     return replace(effective, dane=plan, servername=plan.base)  # servername= is ignored here
+
+
+def _fallen_to_encrypt(plan: DanePlan, encrypt: EffectivePolicy) -> EffectivePolicy:
+    """Where the handshake alone shows that no record is sound, its names, SNI and exclusions were settled before."""
+    if not plan.base:
+        return encrypt
+    exclude = ":".join(filter(None, (encrypt.exclude, "aNULL")))
+    return replace(encrypt, names=plan.names, servername=plan.base, exclude=exclude)
 
 
 def profile_for(effective: EffectivePolicy, nexthop: str, mx_host: str) -> TlsProfile:
@@ -149,7 +158,7 @@ def profile_for(effective: EffectivePolicy, nexthop: str, mx_host: str) -> TlsPr
         ciphers=effective.ciphers,
         exclude=effective.exclude,
         strict=effective.level.must_match,
-        anonymous=effective.level in {SecurityLevel.MAY, SecurityLevel.ENCRYPT},
+        anonymous=effective.level in {SecurityLevel.MAY, SecurityLevel.ENCRYPT} and not effective.names,
         wrapper=effective.wrapper,
     )
 

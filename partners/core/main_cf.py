@@ -52,7 +52,6 @@ _TIME = re.compile(r"(\d+)([smhdw]?)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _HASHED = re.compile(r"([0-9a-f]{8})\.(\d+)", re.ASCII)
 _FAMILIES = frozenset({"ipv4", "ipv6"})
-_CERTIFICATES = ("smtp_tls_chain_files", "smtp_tls_cert_file", "smtp_tls_eccert_file", "smtp_tls_dcert_file")
 _OPENSSL_DEFAULTS = ("/usr/lib/ssl/cert.pem", "/usr/lib/ssl/certs")  # Debian's OPENSSLDIR
 _NOT_PARAMETERS = {"postfix", "openssl", "ca_pem", "ta_files", "tls_engine_failure", "chroot", "extra"}
 
@@ -182,10 +181,15 @@ def _engine_failure(main_cf: MainCf, queue: str, files: Files) -> str:
     ca_file = main_cf.value("smtp_tls_CAfile")
     if ca_file and not is_loadable_ca_file(files.read(posixpath.join(queue, ca_file)) or b""):
         return f"smtp_tls_CAfile {shown(ca_file)} cannot be loaded"
-    for name in _CERTIFICATES:
-        for path in _LIST.split(main_cf.value(name)):
-            if path and path != "none" and files.read(posixpath.join(queue, path)) is None:
-                return f"{name} {shown(path)} cannot be read"
+    for name in ("smtp_tls_cert_file", "smtp_tls_eccert_file", "smtp_tls_dcert_file"):
+        path = main_cf.value(name)
+        if not path or main_cf.value("smtp_tls_chain_files"):
+            continue
+        content = files.read(posixpath.join(queue, path))
+        if content is None:
+            return f"{name} {shown(path)} cannot be read"
+        if not main_cf.value(name.replace("cert", "key")) and b"PRIVATE KEY-----" not in content:
+            return f"{name} {shown(path)} holds no private key, and no parameter names one"
     return ""
 
 

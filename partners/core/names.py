@@ -135,6 +135,15 @@ class Nexthop:
         """Whether mail can be sent to it; a parent key only covers others."""
         return self.kind is not NexthopKind.PARENT
 
+    def as_host(self) -> "Nexthop":
+        """Return the next-hop that names the same host in brackets: no MX records are asked for."""
+        return self if not self.asks_mx else Nexthop.parse(f"[{self.host}]:{self.port}")
+
+    def with_port(self, port: str) -> "Nexthop":
+        """Return the same next-hop at *port*, unless it names one itself (smtp_tcp_port). Errors: NameRefused."""
+        has_port = _WITH_PORT.fullmatch(self.text) or (self.text.startswith("[") and not self.text.endswith("]"))
+        return self if has_port or port in {"smtp", str(SMTP_PORT)} else Nexthop.parse(f"{self.text}:{port}")
+
     def keys(self) -> tuple[str, ...]:
         """Return the keys that cover this nexthop in both forms of an internationalised name, A-labels first.
 

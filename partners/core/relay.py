@@ -77,6 +77,7 @@ class RelaySettings:
     smtp_address_preference: str = "any"
     smtp_mx_address_limit: int = 5
     smtp_mx_session_limit: int = 2
+    smtp_tcp_port: str = "smtp"
     smtp_bind_address: str = ""
     smtp_bind_address6: str = ""
     smtp_cname_overrides_servername: bool = False

@@ -101,6 +101,10 @@ def _failed(text: str, *, momentary: bool) -> DeadEnd:
 def _no_address(facts: NexthopFacts, hosts: list[HostFacts], relay: RelaySettings) -> DeadEnd:
     """A soft failure dominates; the last host tells which one it was."""
     failed = [host for host in hosts if host.status is LookupStatus.FAILED]
+    if is_dns_disabled(relay):  # getaddrinfo() instead
+        text = f"unable to look up host {facts.nexthop}"
+        soft = DeadEnd(Delivery.DEFER, "4.3.0", text, Reason.LOOKUP_FAILED)
+        return soft if failed else DeadEnd(Delivery.BOUNCE, "5.3.0", text, Reason.NO_ADDRESS)
     if failed:
         dsn = "4.4.3" if hosts[-1] is failed[-1] else "4.4.4"
         return DeadEnd(Delivery.DEFER, dsn, failed[-1].lookup_text, Reason.LOOKUP_FAILED)

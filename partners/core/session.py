@@ -231,7 +231,8 @@ def _opportunistic(
         return _delivered(TlsStatus.ANONYMOUS)
     depth = relay.smtp_tls_scert_verifydepth
     result = chains.verify(tls.chain, effective.anchors, now, depth=depth, strict=False)
-    return _delivered(TlsStatus.TRUSTED if result.trusted else TlsStatus.UNTRUSTED)
+    named = not effective.names or match_names(effective.names, "", "", tls.chain[0]).matched
+    return _delivered(TlsStatus.TRUSTED if result.trusted and named else TlsStatus.UNTRUSTED)
 
 
 def _by_ca_and_name(

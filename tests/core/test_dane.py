@@ -233,3 +233,29 @@ def test_servername_is_the_base_domain() -> None:
     ((_address, _port, profile),) = profiles_needed(replace(Policy(DANE), servername="x.example"), dns(GOOD), RELAY)
 
     assert (profile.servername, profile.strict) == (MX, True)
+
+
+class TestUnsoundRecords:
+    """Records that only the handshake finds useless: dane becomes encrypt, but not all of dane is forgotten."""
+
+    FACTS = dns(tlsa(3, 1, 1, JUNK))
+    CA = RELAY.with_(smtp_tls_CAfile="x", ca_pem=ROOT.pem.encode())
+
+    def test_the_name_still_decides_over_the_word(self) -> None:
+        """A good chain is Trusted with the right name alone, and mail flows either way."""
+        other = (ISSUER.leaf("x.example"), ISSUER)
+
+        assert said(DANE, self.FACTS, FULL[:2], self.CA) == "encrypt Trusted"
+        assert said(DANE, self.FACTS, other, self.CA) == "encrypt Untrusted"
+
+    def test_anonymous_ciphers_stay_excluded(self) -> None:
+        """What is asked for is no anonymous handshake, and names the base domain."""
+        ((_address, _port, profile),) = profiles_needed(Policy(DANE), self.FACTS, RELAY)
+
+        assert (profile.anonymous, profile.exclude, profile.servername, profile.strict) == (False, "aNULL", MX, False)
+
+    def test_records_that_are_useless_before_leave_plain_encrypt(self) -> None:
+        """A usage that SMTP does not know is no dane at all."""
+        ((_address, _port, profile),) = profiles_needed(Policy(DANE), dns(tlsa(1, 1, 1, LEAF)), RELAY)
+
+        assert (profile.anonymous, profile.exclude) == (True, "")

@@ -265,3 +265,23 @@ def test_a_match_name_is_one_field_whatever_comes(text: str) -> None:
 
     assert name.isascii()
     assert not set(name) & set(' ,:|#"\t\r\n{}=')
+
+
+@pytest.mark.parametrize(
+    ("text", "as_host", "at_2525"),
+    [
+        ("example.com", "[example.com]:25", "example.com:2525"),
+        ("example.com:587", "[example.com]:587", "example.com:587"),
+        ("[example.com]", "[example.com]", "[example.com]:2525"),
+        ("[example.com]:587", "[example.com]:587", "[example.com]:587"),
+    ],
+)
+def test_other_ways_to_the_same_host(text: str, as_host: str, at_2525: str) -> None:
+    """Without MX records, and at the relay's own default port."""
+    nexthop = Nexthop.parse(text)
+
+    assert (nexthop.as_host().text, nexthop.with_port("2525").text, nexthop.with_port("smtp").text) == (
+        as_host,
+        at_2525,
+        text,
+    )

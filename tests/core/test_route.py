@@ -155,3 +155,13 @@ class TestFailures:
         assert isinstance(route, DeadEnd)
         assert (route.unknown, route.reason) == ("native-lookup", Reason.NOT_MEASURED)
         assert addresses(dns(mx_status=LookupStatus.NOT_FOUND), **changed) == [MX]
+
+    def test_without_dns_nothing_found_has_codes_of_its_own(self) -> None:
+        """getaddrinfo() knows no domain without an address."""
+        bare = {"mx_asked": False, "mx_status": LookupStatus.NOT_FOUND}
+
+        assert ended(dns(lost(0, LookupStatus.NXDOMAIN), **bare), disable_dns_lookups=True) == (
+            Delivery.BOUNCE,
+            "5.3.0",
+        )
+        assert ended(dns(lost(0), **bare), disable_dns_lookups=True) == (Delivery.DEFER, "4.3.0")

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from partners.core.names import Nexthop
 from partners.core.observation import (
     HostFacts,
+    LookupStatus,
     NexthopFacts,
     NotMeasured,
     NotMeasuredCause,
@@ -19,10 +21,11 @@ from partners.core.observation import (
 )
 from partners.core.outcome import Delivery, TlsStatus, Verdict
 from partners.core.reasons import Reason
+from partners.core.route import is_dns_disabled
 from partners.core.verdict import judge, profiles_needed
 from partners.management.jsonl.request import Request
 
-__all__ = ["forecast", "profiles_of"]
+__all__ = ["asked_nexthop", "forecast", "is_asked_again", "profiles_of"]
 
 PeerKey = tuple[str, int, TlsProfile]
 
@@ -34,6 +37,17 @@ _STOPS = {
     NotMeasuredCause.CLOSED: "closed",
     NotMeasuredCause.TEMPORARY_REPLY: "reply",
 }
+
+
+def asked_nexthop(request: Request) -> Nexthop:
+    """Return what the relay looks up for the next-hop: its own default port, no MX records where it has no DNS."""
+    asked = request.nexthop.with_port(request.relay.smtp_tcp_port)
+    return asked.as_host() if is_dns_disabled(request.relay) else asked
+
+
+def is_asked_again(request: Request, facts: NexthopFacts) -> bool:
+    """Whether the relay takes the domain for a host after a failed MX lookup (ignore_mx_lookup_error)."""
+    return facts.mx_asked and facts.mx_status is LookupStatus.FAILED and request.relay.ignore_mx_lookup_error
 
 
 def profiles_of(request: Request, facts: NexthopFacts, host: HostFacts) -> list[TlsProfile]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from partners.core.errors import PortalError
 from partners.core.observation import HostFacts, NexthopFacts, TlsProfile
 from partners.management.jsonl.answer import answer_line, error_line
-from partners.management.jsonl.forecast import forecast, profiles_of
+from partners.management.jsonl.forecast import asked_nexthop, forecast, is_asked_again, profiles_of
 from partners.management.jsonl.request import Request, RequestReader, Unusable, identity_of
 from partners.probe.engine import Engine
 
@@ -61,7 +61,10 @@ class _Worker:
         mark, answer = USABLE, ""
         try:
             request = self._reader.read(line)
-            facts, peers = await self._engine.probe_nexthop(request.nexthop, profiles=_chooser(request))
+            asked = asked_nexthop(request)
+            facts, peers = await self._engine.probe_nexthop(asked, profiles=_chooser(request))
+            if is_asked_again(request, facts):
+                facts, peers = await self._engine.probe_nexthop(asked.as_host(), profiles=_chooser(request))
             answer = answer_line(request.identity, forecast(request, facts, peers, datetime.now(UTC)))
         except (Unusable, PortalError) as refused:
             mark, answer = REFUSED, error_line(identity_of(line), str(refused))
@@ -69,7 +72,8 @@ class _Worker:
             _log.warning(CRASHED, exc_info=True)
             mark, answer = REFUSED, error_line(identity_of(line), f"crashed: {type(crash).__name__}: {crash}")
         octets = answer.encode()
-        answers.write(LENGTH.pack(len(octets) + 1) + mark + octets)
+        if not answers.is_closing():  # else the first process has ended, and nobody wants to know
+            answers.write(LENGTH.pack(len(octets) + 1) + mark + octets)
 
 
 def _chooser(request: Request) -> Callable[[NexthopFacts, HostFacts], list[TlsProfile]]:
