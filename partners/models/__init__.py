@@ -1,6 +1,7 @@
 """What is kept: the rows of the portal."""
 
 from partners.models.accounts import User
+from partners.models.alerts import Alert, AlertDelivery, AlertPartner, Cycle, NoticeTarget, PartnerNotices
 from partners.models.audit import AuditEntry
 from partners.models.estate import Channel, Contact, Membership, Nexthop, Partner, PrivateAuthority
 from partners.models.facts import Address, ChainLink, DnsSighting, Endpoint, Observation, Sighting
@@ -13,6 +14,9 @@ from partners.models.states import ComplianceInterval, VerdictRow
 
 __all__ = [
     "Address",
+    "Alert",
+    "AlertDelivery",
+    "AlertPartner",
     "Approval",
     "Artefact",
     "AuditEntry",
@@ -24,6 +28,7 @@ __all__ = [
     "Channel",
     "ComplianceInterval",
     "Contact",
+    "Cycle",
     "DnsSighting",
     "Endpoint",
     "GroupChange",
@@ -32,8 +37,10 @@ __all__ = [
     "Look",
     "Membership",
     "Nexthop",
+    "NoticeTarget",
     "Observation",
     "Partner",
+    "PartnerNotices",
     "Pin",
     "PrivateAuthority",
     "Relay",

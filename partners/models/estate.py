@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.names import table_key
+from partners.core.schedule import PROBE_MINUTES, PROBE_MINUTES_LEAST, PROBE_MINUTES_MOST
 
 __all__ = ["Channel", "Contact", "Membership", "Nexthop", "Partner", "PrivateAuthority"]
 
@@ -30,7 +31,11 @@ class PartnerQuerySet(models.QuerySet["Partner"]):
 
 
 class Partner(models.Model):
-    """A company we exchange mail with."""
+    """A company we exchange mail with.
+
+    probe_minutes: how often its servers are looked at. quiet_from, quiet_until: hours of the day, in the portal's time
+    zone, in which nobody connects to them unless a person asks; both or none.
+    """
 
     name = models.CharField(_("name"), max_length=200, unique=True)
     tags = models.CharField(_("tags"), max_length=200, blank=True)
@@ -38,11 +43,26 @@ class Partner(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     version = models.PositiveIntegerField(default=1)
+    probe_minutes = models.PositiveSmallIntegerField(_("minutes between looks"), default=PROBE_MINUTES)
+    quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
+    quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
 
     objects = PartnerQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)
+        indexes = (models.Index(name="partner_quiet", fields=["quiet_from"], condition=Q(quiet_from__isnull=False)),)
+        constraints = (
+            models.CheckConstraint(
+                name="partner_probe_minutes",
+                condition=Q(probe_minutes__gte=PROBE_MINUTES_LEAST, probe_minutes__lte=PROBE_MINUTES_MOST),
+            ),
+            models.CheckConstraint(
+                name="partner_quiet_hours",
+                condition=Q(quiet_from__isnull=True, quiet_until__isnull=True)
+                | Q(quiet_from__isnull=False, quiet_until__isnull=False),
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -106,7 +126,7 @@ class Nexthop(models.Model):
     channel = models.ForeignKey(Channel, models.PROTECT, related_name="nexthops")
     key = models.CharField(_("nexthop"), max_length=300, unique=True)
     table_key = TableKeyField(max_length=900, unique=True, editable=False)  # folding makes up to three of one character
-    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    due_at = models.DateTimeField(null=True, blank=True)
     asked_by = models.CharField(max_length=16, blank=True)
     lease_token = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -115,6 +135,10 @@ class Nexthop(models.Model):
 
     class Meta:
         ordering = ("key",)
+        indexes = (
+            models.Index(name="nexthop_due", fields=["due_at"], condition=Q(set_aside_at__isnull=True)),
+            models.Index(name="nexthop_asked", fields=["due_at"], condition=~Q(asked_by="")),
+        )
 
     def __str__(self) -> str:
         return self.key
@@ -144,6 +168,7 @@ class Contact(models.Model):
     name = models.CharField(max_length=200)
     email = models.EmailField()
     phone = models.CharField(max_length=40, blank=True)
+    language = models.CharField(max_length=8, choices=[("en", "English"), ("de", "Deutsch")], default="en")
 
     class Meta:
         constraints = (models.UniqueConstraint(name="contact_once", fields=["partner", "email"]),)
