@@ -31,7 +31,7 @@ _GRADES = {
     "null": "eNULL:!aNULL",
 }
 _SEPARATORS = re.compile(r"[\s,:]+")
-_WORD = re.compile(r"[A-Za-z0-9+_.-]+", re.ASCII)
+_WORD = re.compile(r"(?![!+@-])[!-~]+", re.ASCII)  # as Postfix hands it on; ";" separates for OpenSSL, "&" and the like fail
 
 
 class Contexts:

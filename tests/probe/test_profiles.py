@@ -102,3 +102,13 @@ class TestContexts:
 
         with pytest.raises(SettingsRefused, match="cannot be used"):
             Contexts(str(certificate), str(key))
+
+
+def test_a_semicolon_ends_an_excluded_cipher():
+    """For OpenSSL it is one more separator; what it cannot read fails in the handshake, as at Postfix."""
+    names = {cipher["name"] for cipher in Contexts().of(TlsProfile(exclude="kECDHE;:AES128;")).get_ciphers()}
+
+    assert "AES256-SHA" in names
+    assert not names & {"ECDHE-RSA-AES256-SHA", "AES128-SHA"}
+    with pytest.raises(ssl.SSLError):
+        Contexts().of(TlsProfile(exclude="a&b"))
