@@ -41,14 +41,37 @@ REPLIES: tuple[Mapping[str, Reply], ...] = (
     {"TLS EHLO": CLOSE}, {"TLS EHLO": CLOSING_421}, {"TLS EHLO": "500 What?"},
 )  # fmt: skip
 DNSSEC = {"smtp_dns_support_level": "dnssec"}
-MAIN_CF: tuple[Mapping[str, Text], ...] = (
-    {}, {}, DNSSEC, DNSSEC, {**DNSSEC, "smtp_tls_dane_insecure_mx_policy": "dane"},
-    {**DNSSEC, "smtp_tls_dane_insecure_mx_policy": "encrypt"}, {"smtp_tls_CAfile": ""},
-    {**DNSSEC, "smtp_tls_security_level": "dane"}, {"smtp_tls_security_level": "secure"},
-    {"smtp_tls_scert_verifydepth": "1"}, {"smtp_tls_mandatory_protocols": ">=TLSv1.3"},
-    {"smtp_mx_address_limit": "1"}, {"smtp_tls_verify_cert_match": "nexthop", "smtp_tls_secure_cert_match": "hostname"},
-    {"smtp_tls_fingerprint_digest": "sha1"}, {"minimal_backoff_time": "2000s"},
-)  # fmt: skip
+INSECURE_MX = "smtp_tls_dane_insecure_mx_policy"
+# What a relay may have set, one value of each; a relay is a draw of some of them.
+MAIN_CF: Mapping[str, Sequence[Text]] = {
+    "smtp_tls_CAfile": ("", "<file:nothing.pem>"),
+    "smtp_tls_security_level": ("dane", "secure", "encrypt", "none", "fingerprint", "dane-only", "verify"),
+    INSECURE_MX: ("dane", "encrypt", "may"),
+    "smtp_tls_scert_verifydepth": ("0", "1", "2"),
+    "smtp_tls_mandatory_protocols": (">=TLSv1.3", "!TLSv1.3", "TLSv1.2"),
+    "smtp_tls_protocols": (">=TLSv1.2", "!TLSv1.3"),
+    "smtp_tls_exclude_ciphers": ("aNULL", "SHA1, AES128"),
+    "smtp_tls_mandatory_exclude_ciphers": ("aECDSA",),
+    "smtp_tls_mandatory_ciphers": ("high",),
+    "smtp_mx_address_limit": ("1", "2", "0"),
+    "smtp_mx_session_limit": ("1",),
+    "smtp_tls_verify_cert_match": ("nexthop", "hostname, dot-nexthop", ".example"),
+    "smtp_tls_secure_cert_match": ("hostname", "nexthop:hostname"),
+    "smtp_tls_fingerprint_digest": ("sha1", "md5", "sha512"),
+    "smtp_tls_servername": ("hostname", "nexthop", "sni.example"),
+    "minimal_backoff_time": ("2000s", "10s"),
+    "compatibility_level": ("2", "3.5"),
+    "inet_protocols": ("ipv4",),
+    "smtp_skip_5xx_greeting": ("no",),
+    "smtp_cname_overrides_servername": ("yes",),
+    "smtp_discard_ehlo_keywords": ("starttls", "size"),
+    "smtp_tls_trust_anchor_file": ("<file:ta.pem>",),
+    "tls_dane_digests": ("sha256", "sha256 sha512"),
+    "tls_required_enable": ("no",),
+    "smtp_tls_connection_reuse": ("yes",),
+    "smtp_tls_enable_rpk": ("yes",),
+}
+RELAYS = 30  # each is an smtp(8) transport
 V10, V12, V13 = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 TLS: tuple[Mapping[str, Any], ...] = (
     {}, {}, {}, {"maximum": V12}, {"minimum": V13}, {"minimum": V10, "maximum": V10, "ciphers": "ALL:@SECLEVEL=0"},
@@ -77,23 +100,32 @@ def issuers() -> tuple[Certificate, ...]:
 
 def draw(seed: int, count: int) -> list[Case]:
     """Return *count* cases; the same for the same seed."""
-    return [_case(Random(f"{seed}-{number}"), f"r{seed}-{number}") for number in range(count)]
+    relays = [_relay(Random(f"relay {seed}-{number}")) for number in range(RELAYS)]
+    return [_case(Random(f"{seed}-{number}"), f"r{seed}-{number}", relays) for number in range(count)]
 
 
-def _case(dice: Random, name: str) -> Case:
+def _relay(dice: Random) -> dict[str, Text]:
+    """Draw up to four settings; most relays believe in DNSSEC."""
+    settings = dice.sample(list(MAIN_CF), dice.choice((0, 1, 1, 2, 3, 4)))
+    drawn = {name: dice.choice(MAIN_CF[name]) for name in settings}
+    return {**drawn, **(DNSSEC if dice.random() < 0.6 else {})}
+
+
+def _case(dice: Random, name: str, relays: Sequence[Mapping[str, Text]]) -> Case:
     level = dice.choice(LEVELS)
     signed = level.startswith("dane") or dice.random() < 0.2
     labels = ("mx", "mx2", "mx3")[: dice.choice((1, 1, 1, 2, 2, 3))]
     hosts = {label: _host(dice) for label in labels}
-    settings = dice.choice(MAIN_CF)
+    settings = dice.choice(relays)
     policy, files = _policy(dice, level)
+    files.setdefault("ta.pem", dice.choice(_ANCHORS))
     direct = dice.random() < 0.15
     return Case(
         name,
         f"drawn by lot: seed and number are {name}",
         policy,
         hosts=hosts,
-        dns=tuple(f"@ MX {10 * at} {label}" for at, label in enumerate(labels)),
+        dns=_dns(dice, hosts),
         tlsa=_tlsa(dice, labels) if signed else (),
         signed=signed,
         nexthop=dice.choice(("[mx.@]", "[mx.@]:25", "@:25", "[mx.@]:smtp")) if direct else "@",
@@ -102,6 +134,23 @@ def _case(dice: Random, name: str) -> Case:
         age=dice.choice((0, 0, 0, 600)),
         headers=("TLS-Required: no",) if dice.random() < 0.05 else (),
     )
+
+
+def _dns(dice: Random, hosts: Mapping[str, Host]) -> tuple[str, ...]:
+    """Draw the shape of the DNS: mostly MX records, each of another preference."""
+    labels = tuple(hosts)
+    records = tuple(f"@ MX {10 * at} {label}" for at, label in enumerate(labels))
+    lot = dice.random()
+    if lot < 0.05:
+        kind = "A" if hosts["mx"].version == 4 else "AAAA"
+        return (f"@ {kind} <mx>", f"mx {kind} <mx>") if len(labels) == 1 else records
+    if lot < 0.12:
+        return ("@ CNAME real", *(record.replace("@", "real") for record in records))
+    if lot < 0.2:
+        return ("@ MX 5 nowhere", *records)
+    if lot < 0.22:
+        return ("@ MX 0 .", *records)
+    return records
 
 
 def _host(dice: Random) -> Host:
@@ -155,11 +204,23 @@ def _policy(dice: Random, level: str) -> tuple[Text | None, dict[str, Text]]:
     if level == "fingerprint":
         pins = dice.sample(("<pin>", "<pkey>", "<pin.sha1>", "AA:BB", "xyz", "11" * 32), dice.choice((1, 2, 3)))
         words.append(f"match={'|'.join(pins)}")
-    if dice.random() < 0.3:
+    if dice.random() < 0.35:
         words += dice.sample(ATTRIBUTES, dice.choice((1, 1, 2)))
     if dice.random() < 0.03:
         words.append("match=hostname")
-    return " ".join(str(word) for word in words), files
+    if dice.random() < 0.1:
+        dice.shuffle(words)
+    return _joined(dice, [str(word) for word in words]), files
+
+
+def _joined(dice: Random, words: Sequence[str]) -> str:
+    """Write *words* as a careless hand does."""
+    text = words[0]
+    for word in words[1:]:
+        text += dice.choice((" ",) * 9 + (", ", "\t", "  ", ",,")) + (
+            word.upper() if dice.random() < 0.03 and "<" not in word else word
+        )
+    return text + dice.choice(("",) * 15 + (" ", ",", " x", " =", ";"))
 
 
 def _its(find: Callable[[Certificate], Certificate | None], *, key: bool = False) -> Callable[[Naming], str]:
