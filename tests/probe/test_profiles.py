@@ -105,10 +105,8 @@ class TestContexts:
 
 
 def test_a_semicolon_ends_an_excluded_cipher():
-    """For OpenSSL it is one more separator; what it cannot read fails in the handshake, as at Postfix."""
+    """For OpenSSL it is one more separator, and Postfix hands it on."""
     names = {cipher["name"] for cipher in Contexts().of(TlsProfile(exclude="kECDHE;:AES128;")).get_ciphers()}
 
     assert "AES256-SHA" in names
     assert not names & {"ECDHE-RSA-AES256-SHA", "AES128-SHA"}
-    with pytest.raises(ssl.SSLError):
-        Contexts().of(TlsProfile(exclude="a&b"))
