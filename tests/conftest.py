@@ -33,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_pause(settings: pytest.FixtureRequest) -> None:
+    """Let tests speak to one address again and again; those of the pause set it."""
+    settings.PROBE_PAUSE_SECONDS = 0
+
+
+@pytest.fixture(autouse=True)
 def _plain_static(settings: pytest.FixtureRequest) -> None:
     """Name static files as they are: a manifest exists only where files were collected."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

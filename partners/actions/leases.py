@@ -1,12 +1,13 @@
 """Who works on which row now: claims with a random token and a deadline, and rows that are asked for.
 
-A claim is a conditional update, so two workers never hold one row. A worker that dies lets its deadline pass: the row
-is claimed again, and after a third time it is set aside until a person asks for it. Deadlines are set and compared by
-the database's clock alone: a worker whose own clock is wrong takes nobody's row.
+A claim is a conditional update, so two workers never hold one row. The deadline is short and the holder prolongs it: a
+worker that dies lets it pass, the row is claimed again, and after a third time it is set aside until a person asks for
+it. Deadlines are set and compared by the database's clock alone: a worker whose own clock is wrong takes nobody's row.
 """
 
 import secrets
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,13 +16,15 @@ from typing import Any, TypeVar
 
 import structlog
 from celery import current_app
+from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce, Now
+from django.db.models import DateTimeField, Exists, F, Max, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Least, Now
 from kombu.exceptions import OperationalError
 
 from partners.actions import audit
 from partners.actions.access import demand_editor
+from partners.actions.manners import held_back
 from partners.core.facts_json import profile_from_json
 from partners.core.observation import NotMeasuredCause, TlsProfile
 from partners.core.schedule import CRASHES_MAX
@@ -29,12 +32,13 @@ from partners.models import Address, Endpoint, Look, User
 from partners.models import Nexthop as NexthopRow
 
 __all__ = [
-    "ADDRESS_LEASE",
     "JUDGE_STALE",
+    "LEASE",
     "LOOK_SPAN",
-    "NEXTHOP_LEASE",
     "PROBE_ASKED",
+    "RENEW_SECONDS",
     "AddressClaim",
+    "Claim",
     "LookClaim",
     "NexthopClaim",
     "Target",
@@ -43,17 +47,19 @@ __all__ = [
     "claim_looks",
     "claim_nexthops",
     "database_now",
+    "due_soon",
     "give_back",
     "lost_nudges",
     "make_due",
     "nudge",
+    "renew",
     "set_aside",
     "shared_clock",
     "spoken_to",
 ]
 
-NEXTHOP_LEASE = timedelta(minutes=3)  # longer than all lookups of a nexthop may take
-ADDRESS_LEASE = timedelta(minutes=10)  # longer than all sessions with an address may take, one after the other
+LEASE = timedelta(seconds=60)  # prolonged while the work goes on; so long nobody has the rows of a worker that died
+RENEW_SECONDS = 15  # several may fail before the lease is over
 LOOK_SPAN = timedelta(minutes=10)  # after that nobody speaks to an address for the sake of a look
 PROBE_ASKED = "partners.tasks.probing.probe_asked"
 JUDGE_STALE = "partners.tasks.alerts.judge_stale"
@@ -106,6 +112,8 @@ class AddressClaim:
     leaf_ends: list[datetime] = field(default_factory=list)
 
 
+Claim = NexthopClaim | LookClaim | AddressClaim
+_FREE = Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
 _MODELS = {NexthopClaim: NexthopRow, LookClaim: Look, AddressClaim: Address}
 
 
@@ -130,36 +138,37 @@ def claim_nexthops(
     only: of these primary keys. asked: of those that somebody asked for. A dotted key has no MX and is never due.
     """
     due = _due(NexthopRow.objects.all(), now).exclude(key__startswith=".")
-    due = due if only is None else due.filter(pk__in=only)
-    due = due.exclude(asked_by="") if asked else due
-    rows = _take(due.order_by("-asked_by", "due_at"), limit, now=now, lease=NEXTHOP_LEASE)
+    due = (due if only is None else due.filter(pk__in=only)).order_by("due_at")
+    # Two questions, so that each reads an index in its order and stops at the limit.
+    rows = _take(due.exclude(asked_by=""), limit)
+    if not asked and len(rows) < limit:
+        rows += _take(due.filter(asked_by=""), limit - len(rows))
     return [NexthopClaim(row.pk, row.key, row.lease_token, asked=bool(row.asked_by)) for row in rows]
 
 
 def claim_looks(limit: int, *, now: datetime) -> list[LookClaim]:
     """Claim up to *limit* looks that are due."""
     due = _due(Look.objects.filter(expires_at__gt=now), now).order_by("due_at")
-    return [LookClaim(row.pk, row.key, row.lease_token) for row in _take(due, limit, now=now, lease=NEXTHOP_LEASE)]
+    return [LookClaim(row.pk, row.key, row.lease_token) for row in _take(due, limit)]
 
 
 def spoken_to(now: datetime, only: Collection[int] | None = None) -> Q:
     """Match the endpoints that somebody may speak to: a nexthop names them (one of *only*), or a fresh look does."""
-    named = Q(nexthops__isnull=False) if only is None else Q(nexthops__in=only)
-    return named | Q(looks__made_at__gt=now - LOOK_SPAN)
+    ties = Endpoint.nexthops.through.objects.filter(endpoint=OuterRef("pk"))
+    ties = ties if only is None else ties.filter(nexthop__in=only)
+    looks = Look.endpoints.through.objects.filter(endpoint=OuterRef("pk"), look__made_at__gt=now - LOOK_SPAN)
+    return Q(Exists(ties)) | Q(Exists(looks))
 
 
 def claim_addresses(limit: int, *, now: datetime, only: Collection[int] | None = None) -> list[AddressClaim]:
     """Claim up to *limit* addresses that are due and have not asked for rest.
 
     only: those of the nexthops with these primary keys, and of fresh looks. An address that neither a nexthop nor a
-    fresh look names is never spoken to.
+    fresh look names is never spoken to; what manners.py holds back is due later.
     """
-    named = Endpoint.objects.filter(spoken_to(now, only), address=OuterRef("pk"))
-    rested = Q(backed_off_until__isnull=True) | Q(backed_off_until__lte=now)
-    due = _due(Address.objects.filter(rested), now).filter(Exists(named))
-    rows = _take(due.order_by("due_at"), limit, now=now, lease=ADDRESS_LEASE)
+    rows = _take(_due_addresses(now, only).order_by("due_at"), limit, hold=partial(held_back, now=now))
     targets: dict[int, list[Target]] = {row.pk: [] for row in rows}
-    for one in Endpoint.objects.filter(spoken_to(now), address__in=rows).distinct().order_by("pk"):
+    for one in Endpoint.objects.filter(spoken_to(now), address__in=rows).order_by("pk") if rows else ():
         targets[one.address_id].append(Target(one.pk, one.port, profile_from_json(one.profile)))
     return [
         AddressClaim(
@@ -169,11 +178,23 @@ def claim_addresses(limit: int, *, now: datetime, only: Collection[int] | None =
     ]
 
 
-def give_back(claims: Collection[NexthopClaim | LookClaim | AddressClaim]) -> None:
+def due_soon(within: timedelta, *, now: datetime, only: Collection[int] | None = None) -> bool:
+    """Whether an address that is not due yet will be, so soon that a round may wait for it."""
+    return _due_addresses(now + within, only).filter(due_at__gt=now).exists()
+
+
+def renew(claims: Collection[Claim]) -> None:
+    """Prolong the leases of *claims*, of those that are still held."""
+    for model, rows in _by_model(claims).items():
+        mine = model.objects.filter(pk__in=[one.pk for one in rows], lease_token__in={one.token for one in rows})
+        mine.update(lease_until=Now() + LEASE)
+
+
+def give_back(claims: Collection[Claim]) -> None:
     """End the leases of *claims* that were not worked on; they are due as before, and it counts as no crash."""
-    for claim in claims:
-        model: Any = _MODELS[type(claim)]
-        model.objects.filter(pk=claim.pk, lease_token=claim.token).update(lease_token="", lease_until=None)
+    for model, rows in _by_model(claims).items():
+        mine = model.objects.filter(pk__in=[one.pk for one in rows], lease_token__in={one.token for one in rows})
+        mine.update(lease_token="", lease_until=None)
 
 
 def ask_now(nexthop: NexthopRow, *, by: User, now: datetime) -> None:
@@ -189,9 +210,12 @@ def ask_now(nexthop: NexthopRow, *, by: User, now: datetime) -> None:
 
 
 def make_due(nexthops: Collection[int], *, origin: str, now: datetime) -> None:
-    """Make the rows of *nexthops*, and of what was set aside of their addresses, due now."""
+    """Make the rows of *nexthops*, and of what was set aside of their addresses, due now.
+
+    Due by the database's clock, whatever the caller's says.
+    """
     NexthopRow.objects.filter(pk__in=nexthops).exclude(key__startswith=".").update(
-        due_at=now, asked_by=origin, set_aside_at=None, crashes=0
+        due_at=Least(Now(), Value(now, output_field=DateTimeField())), asked_by=origin, set_aside_at=None, crashes=0
     )
     aside = Address.objects.filter(endpoints__nexthops__in=nexthops, set_aside_at__isnull=False)
     Address.objects.filter(pk__in=list(aside.values_list("pk", flat=True))).update(set_aside_at=None, crashes=0)
@@ -212,35 +236,69 @@ def _send(task: str) -> None:
 
 def _due(rows: "QuerySet[Row]", now: datetime) -> "QuerySet[Row]":
     """Narrow *rows* to those that are due, not set aside, and leased to nobody."""
-    free = Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
-    return rows.filter(free, due_at__lte=now, set_aside_at__isnull=True)
+    return rows.filter(_FREE, due_at__lte=now, set_aside_at__isnull=True)
 
 
-def _take(due: "QuerySet[Row]", limit: int, *, now: datetime, lease: timedelta) -> list[Row]:
-    """Lease up to *limit* rows of *due*; PostgreSQL's claimers pass each other by, SQLite's take turns."""
+def _due_addresses(now: datetime, only: Collection[int] | None) -> "QuerySet[Address]":
+    """Return the addresses that are due, that have rested, and that somebody names."""
+    named = Endpoint.objects.filter(spoken_to(now, only), address=OuterRef("pk"))
+    rested = Q(backed_off_until__isnull=True) | Q(backed_off_until__lte=now)
+    if settings.PROBE_PAUSE_SECONDS:
+        pause = timedelta(seconds=settings.PROBE_PAUSE_SECONDS)
+        rested &= Q(claimed_at__isnull=True) | Q(claimed_at__lte=Now() - pause)
+    return _due(Address.objects.filter(rested), now).filter(Exists(named))
+
+
+def _take(due: "QuerySet[Row]", limit: int, *, hold: Callable[[list[Any]], set[int]] | None = None) -> list[Row]:
+    """Lease up to *limit* rows of *due*; PostgreSQL's claimers pass each other by, SQLite's take turns.
+
+    hold: makes some of the rows due later, and returns their primary keys. A token that is left from another holder
+    means that the holder died.
+    """
     with transaction.atomic():
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True, of=("self",))
-        return [row for row in due[:limit] if _is_taken(row, now=now, lease=lease)]
+        rows = list(due[:limit])
+        later = hold(rows) if hold and rows else set()
+        rows = [row for row in rows if row.pk not in later]
+        return _leased(rows) if rows else []
 
 
-def _is_taken(row: Row, *, now: datetime, lease: timedelta) -> bool:
-    """Whether *row* is ours now; a token that is left from another holder means that the holder died."""
-    before = row.lease_token
-    row.crashes += bool(before)
-    aside = row.crashes >= CRASHES_MAX
-    row.lease_token = "" if aside else secrets.token_hex(16)
-    row.set_aside_at = now if aside else None
-    mine = type(row)._default_manager.filter(pk=row.pk, lease_token=before)  # noqa: SLF001  Django's documented API
-    changed = mine.update(
-        crashes=row.crashes,
-        lease_token=row.lease_token,
-        lease_until=None if aside else Now() + lease,
-        set_aside_at=row.set_aside_at,
-    )
-    if aside and changed:
-        set_aside(row, now=now)
-    return bool(changed) and not aside
+def _leased(rows: list[Row]) -> list[Row]:
+    """Lease *rows* under one random token, set those aside that ended their worker too often; return what is ours."""
+    free = type(rows[0])._default_manager.filter(_FREE)  # noqa: SLF001  Django's documented API
+    for row in rows:
+        row.crashes += bool(row.lease_token)
+    aside = [row for row in rows if row.crashes >= CRASHES_MAX]
+    for row in aside:
+        changed = free.filter(pk=row.pk).update(
+            lease_token="", lease_until=None, set_aside_at=Now(), crashes=row.crashes
+        )
+        if changed:
+            set_aside(row, now=database_now())
+    left = [row for row in rows if row.lease_token and row not in aside]
+    if left:
+        free.filter(pk__in=[row.pk for row in left]).update(crashes=F("crashes") + 1)
+    token, wanted = secrets.token_hex(16), [row for row in rows if row not in aside]
+    fields: dict[str, Any] = {"lease_token": token, "lease_until": Now() + LEASE}
+    if isinstance(rows[0], Address):
+        fields["claimed_at"] = Now()
+    count = free.filter(pk__in=[row.pk for row in wanted]).update(**fields) if wanted else 0
+    if count != len(wanted):  # a database without row locks: somebody was faster
+        mine = type(rows[0])._default_manager.filter(lease_token=token)  # noqa: SLF001  Django's documented API
+        ours = set(mine.values_list("pk", flat=True))
+        wanted = [row for row in wanted if row.pk in ours]
+    for row in wanted:
+        row.lease_token = token
+    return wanted
+
+
+def _by_model(claims: Collection[Claim]) -> dict[Any, list[Claim]]:
+    """Return *claims* by the model of their rows."""
+    found: dict[Any, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        found[_MODELS[type(claim)]].append(claim)
+    return found
 
 
 def set_aside(row: NexthopRow | Address | Look, *, now: datetime) -> None:

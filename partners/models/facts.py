@@ -12,17 +12,28 @@ class Address(models.Model):
     """A remote address: the row that is claimed, leased and rate-limited, so that no two probes meet there.
 
     failing_since: the first try of those that gave no fact, None while it answers. backed_off_until: it asked for rest;
-    nobody speaks to it before that, whoever asks.
+    nobody speaks to it before that, whoever asks. asked_at: since when somebody waits for it, which quiet hours do not
+    hold up. claimed_at: when it was claimed last, so that neither it nor its provider (the base domain of the MX host
+    that led here) is spoken to too often.
     """
 
     address = models.GenericIPAddressField(unique=True)
-    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    provider = models.CharField(max_length=253, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
     lease_token = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     crashes = models.PositiveSmallIntegerField(default=0)
     set_aside_at = models.DateTimeField(null=True, blank=True)
     backed_off_until = models.DateTimeField(null=True, blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(name="address_due", fields=["due_at"], condition=models.Q(set_aside_at__isnull=True)),
+            models.Index(name="address_provider", fields=["provider", "claimed_at"]),
+        )
 
     def __str__(self) -> str:
         return str(self.address)

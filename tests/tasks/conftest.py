@@ -25,6 +25,7 @@ def portal(request, tmp_path, redis_server, dns, monkeypatch):
         "TLSPORTAL_BROKER_URL": redis_server.url,
         "TLSPORTAL_PROBE_NETWORKS": str(V4),
         "TLSPORTAL_PROBE_EHLO": "probe.house.example",
+        "TLSPORTAL_PROBE_PAUSE": "0",
         "TLSPORTAL_RESOLVER": f"{dns.address}:{dns.port}",
         "DJANGO_SETTINGS_MODULE": "tlsportal.settings",
         "PYTHONPATH": str(ROOT),
