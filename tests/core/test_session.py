@@ -132,6 +132,33 @@ class TestWrapper:
         assert verdict(ENCRYPT, peer(), relay=self.RELAY).unknown == "never-probed"
 
 
+class TestUnderTls:
+    @pytest.mark.parametrize(
+        ("code", "text", "outcome"), [(421, "4.3.2 bye", "4.3.2"), (500, "5.5.1 what", "5.5.1"), (0, "", "4.4.2")]
+    )
+    def test_ehlo_is_refused(self, code: int, text: str, outcome: str) -> None:
+        """A reply is no reason for plaintext, however old the message; a lost connection is, at may."""
+        seen = peer(
+            ended=Stage.EHLO_TLS, stop="reply" if code else "closed", ehlo_tls_code=code, ehlo_tls_text=text
+        )  # fmt: skip
+
+        assert verdict(MAY, seen).dsn == outcome
+        assert verdict(MAY, seen, age=600).plaintext is (code == 0)
+        assert verdict(ENCRYPT, seen, age=600).plaintext is False
+
+    def test_nothing_is_probed_where_nothing_is_tried(self) -> None:
+        """A domain that takes no mail has no peers."""
+        assert profiles_needed(MAY, dns(null_mx=True), RELAY) == frozenset()
+
+    def test_mandatory_exclusions_are_for_encrypt_and_above(self) -> None:
+        """smtp_tls_mandatory_exclude_ciphers goes with smtp_tls_exclude_ciphers, not at may."""
+        relay = RELAY.with_(smtp_tls_exclude_ciphers="RC4", smtp_tls_mandatory_exclude_ciphers="aDSS, kDHE")
+        policies = (MAY, ENCRYPT, replace(ENCRYPT, exclude=""))
+
+        asked = [next(iter(profiles_needed(policy, dns(), relay)))[2].exclude for policy in policies]
+        assert asked == ["RC4", "RC4:aDSS:kDHE", ""]
+
+
 class TestOwnSettings:
     @pytest.mark.parametrize(
         "odd", [{"protocols": "TLSv9"}, {"ciphers": "bogus"}, {"ciphers": "null"}, {"exclude": "!aNULL"}]

@@ -10,7 +10,7 @@ from partners.core.observation import NexthopFacts, PeerFacts, Stage
 from partners.core.reasons import Reason
 from partners.core.relay import DEBIAN_13, PostfixRelease, RelaySettings
 from partners.core.sts import StsPolicy
-from partners.core.verdict import Verdict, judge
+from partners.core.verdict import Verdict, judge, profiles_needed
 from tests.core.judged import ALONE, GOOD, MX2, NAMED, NOW, RELAY, ROOT, dns, host, of, peer, plain, stopped
 
 RELAY_13 = replace(RELAY, postfix=DEBIAN_13[0], openssl=DEBIAN_13[1], smtp_tls_security_level=SecurityLevel.MAY)
@@ -159,3 +159,10 @@ class TestTlsRequiredNo:
     def test_older_releases_and_a_switch(self, relay: RelaySettings) -> None:
         """Before 3.10 nobody looks; tls_required_enable = no is the cure."""
         assert judged("secure", peer(ALONE), relay=relay, headers=self.HEADER).dsn == "4.7.5"
+
+    def test_what_must_be_probed_is_what_main_cf_asks_for(self) -> None:
+        """The entry's own client side is not needed for such a message."""
+        policy = parse_value("secure servername=hostname", RELAY_13.postfix, RELAY_13)
+        ((_address, _port, profile),) = profiles_needed(policy, dns(), RELAY_13, headers=self.HEADER)
+
+        assert (profile.servername, profile.strict) == ("", False)
