@@ -21,7 +21,8 @@ from partners.core.observation import (
 )
 from partners.core.outcome import Delivery, TlsStatus, Verdict
 from partners.core.reasons import Reason
-from partners.core.route import is_dns_disabled
+from partners.core.route import is_dns_disabled, is_own_mx
+from partners.core.several import Element
 from partners.core.verdict import judge, profiles_needed
 from partners.management.jsonl.request import Request
 
@@ -63,7 +64,7 @@ def forecast(
     if request.unknown:
         return _unknown(request, facts, request.unknown)
     seen = {key: _as_met(outcome) for key, outcome in peers.items()}
-    return judge(
+    verdict = judge(
         request.policy,
         facts,
         seen,
@@ -74,6 +75,11 @@ def forecast(
         headers=request.headers,
         momentary=True,
     )
+    element = Element(verdict, is_own_mx=is_own_mx(facts, request.relay))
+    if request.relay.smtp_fallback_relay and not element.is_final and not element.ends:
+        cause = "smtp_fallback_relay is tried next, which is not followed here"
+        return replace(verdict, delivery=Delivery.UNKNOWN, unknown=cause)
+    return verdict
 
 
 def _as_met(outcome: PeerFacts | NotMeasured) -> PeerFacts | NotMeasured:
