@@ -2,7 +2,7 @@
 
     postconf -x                         every parameter with its value: releases and defaults of this machine
     postconf -n                         what main.cf sets
-    postconf -P                         what master.cf sets for one service (-o name=value); -n does not show it
+    postconf -P                         what master.cf sets for one entry (-o name=value); -n does not show it
     postconf -F '*/*/chroot'            where smtp(8) finds its files; '*/*/command' as well tells who smtp(8) is
     postconf -T run-version             the release of OpenSSL
 
@@ -19,12 +19,12 @@ from partners.core.main_cf import NOT_SET, Files, MainCf, relay_settings
 from partners.core.names import shown
 from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
 
-__all__ = ["PostconfOutput", "parse_parameters", "parse_services", "smtp_transports"]
+__all__ = ["PostconfOutput", "parse_entries", "parse_parameters", "smtp_transports"]
 
 TEXT_LENGTH_MAX = 2_000_000
 
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)\s*=\s*(?P<value>.*)", re.DOTALL)
-_SERVICE_LINE = re.compile(r"(?P<service>\S+/\S+)/(?P<name>[A-Za-z0-9_.-]+)\s*=\s*(?P<value>.*)", re.DOTALL)
+_ENTRY_LINE = re.compile(r"(?P<entry>\S+/\S+)/(?P<name>[A-Za-z0-9_.-]+)\s*=\s*(?P<value>.*)", re.DOTALL)
 _OPENSSL = re.compile(r"OpenSSL (\d+\.\d+\.\d+)")
 _USUAL = ("smtp/unix", "relay/unix")  # where no command tells who smtp(8) is
 _SMTP_COMMANDS = {"smtp"}
@@ -32,12 +32,12 @@ _SMTP_COMMANDS = {"smtp"}
 
 @dataclass(frozen=True, slots=True)
 class PostconfOutput:
-    """The texts as printed. services: of -F, one or several fields; parameters_of_services: of -P."""
+    """The texts as printed. entries: of -F, one or several fields; entry_parameters: of -P."""
 
     expanded: str
     main_cf: str
-    parameters_of_services: str
-    services: str
+    entry_parameters: str
+    entries: str
     run_version: str
 
 
@@ -48,13 +48,13 @@ def smtp_transports(output: PostconfOutput, files: Files) -> dict[str, RelaySett
     """
     machine, given = parse_parameters(output.expanded, "-x"), parse_parameters(output.main_cf, "-n")
     release, openssl = _release(machine), _openssl(output.run_version)
-    overrides, services = parse_services(output.parameters_of_services, "-P"), parse_services(output.services, "-F")
+    overrides, entries = parse_entries(output.entry_parameters, "-P"), parse_entries(output.entries, "-F")
     found = {}
-    for service in _smtp_services(services, overrides):
-        name = service.partition("/")[0]
-        own = {"service_name": name, "process_name": "smtp", **given, **overrides.get(service, {})}
+    for entry in _smtp_entries(entries, overrides):
+        name = entry.partition("/")[0]
+        own = {"service_name": name, "process_name": "smtp", **given, **overrides.get(entry, {})}
         main_cf = MainCf(own, release, NOT_SET, machine)
-        chroot = _is_chrooted(services.get(service, {}).get("chroot", "-"), main_cf, service)
+        chroot = _is_chrooted(entries.get(entry, {}).get("chroot", "-"), main_cf, entry)
         found[name] = relay_settings(main_cf, openssl=openssl, chroot=chroot, files=files)
     return found
 
@@ -70,14 +70,14 @@ def parse_parameters(text: str, option: str) -> dict[str, str]:
     return found
 
 
-def parse_services(text: str, option: str) -> dict[str, dict[str, str]]:
-    """Read "service/type/name = value" lines: by service/type, then by name."""
+def parse_entries(text: str, option: str) -> dict[str, dict[str, str]]:
+    """Read "entry/type/name = value" lines: by entry/type, then by name."""
     found: dict[str, dict[str, str]] = {}
     for line in _logical_lines(text, option):
-        parts = _SERVICE_LINE.fullmatch(line)
+        parts = _ENTRY_LINE.fullmatch(line)
         if parts is None:
-            raise SettingsRefused(f"postconf {option}", f"no service in the line {shown(line)}")
-        found.setdefault(parts["service"], {})[parts["name"]] = parts["value"].strip()
+            raise SettingsRefused(f"postconf {option}", f"no entry in the line {shown(line)}")
+        found.setdefault(parts["entry"], {})[parts["name"]] = parts["value"].strip()
     return found
 
 
@@ -108,26 +108,26 @@ def _openssl(text: str) -> OpensslRelease:
     return OpensslRelease.parse(found[1])
 
 
-def _smtp_services(services: Mapping[str, Mapping[str, str]], overrides: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return the services that are smtp(8): by their command, else the usual ones and those with its parameters."""
-    if any("command" in fields for fields in services.values()):
+def _smtp_entries(entries: Mapping[str, Mapping[str, str]], overrides: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the entries that are smtp(8): by their command, else the usual ones and those with its parameters."""
+    if any("command" in fields for fields in entries.values()):
         return [
-            service
-            for service, fields in services.items()
-            if service.endswith("/unix") and fields.get("command", "").partition(" ")[0] in _SMTP_COMMANDS
+            entry
+            for entry, fields in entries.items()
+            if entry.endswith("/unix") and fields.get("command", "").partition(" ")[0] in _SMTP_COMMANDS
         ]
     told = [
-        service
-        for service, parameters in overrides.items()
-        if service.endswith("/unix") and any(name.startswith("smtp_") for name in parameters)
+        entry
+        for entry, parameters in overrides.items()
+        if entry.endswith("/unix") and any(name.startswith("smtp_") for name in parameters)
     ]
-    return [service for service in services if service in {*_USUAL, *told}]
+    return [entry for entry in entries if entry in {*_USUAL, *told}]
 
 
-def _is_chrooted(field: str, main_cf: MainCf, service: str) -> bool:
+def _is_chrooted(field: str, main_cf: MainCf, entry: str) -> bool:
     """Read the chroot column; "-" is y below compatibility level 1 (master(5))."""
     if field == "-":
         return level_of(main_cf.value("compatibility_level")) < (1, 0, 0)
     if field not in {"y", "n"}:
-        raise SettingsRefused(f"postconf -F {service}/chroot", f"{shown(field)!r} is neither y, n nor -")
+        raise SettingsRefused(f"postconf -F {entry}/chroot", f"{shown(field)!r} is neither y, n nor -")
     return field == "y"

@@ -10,7 +10,7 @@ from partners.core.errors import SettingsRefused
 from partners.core.expansion import expand
 from partners.core.levels import SecurityLevel
 from partners.core.main_cf import MainCf
-from partners.core.postconf import PostconfOutput, parse_parameters, parse_services, smtp_transports
+from partners.core.postconf import PostconfOutput, parse_entries, parse_parameters, smtp_transports
 from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
 
 MAIN_CF = """\
@@ -158,7 +158,7 @@ def test_a_service_without_a_command_is_known_by_its_name():
         ({"expanded": "mail_version = x"}, "mail_version"),
         ({"expanded": "nonsense"}, "postconf -x"),
         ({"run_version": "LibreSSL"}, "run-version"),
-        ({"services": "smtp/unix/chroot = maybe"}, "neither y, n nor -"),
+        ({"entries": "smtp/unix/chroot = maybe"}, "neither y, n nor -"),
         ({"main_cf": "smtp_tls_wrappermode = perhaps"}, "smtp_tls_wrappermode"),
         ({"main_cf": "smtp_tls_security_level = safe"}, "smtp_tls_security_level"),
         ({"main_cf": "a = $b\nb = $a\nsmtp_bind_address = $a"}, "circle"),
@@ -171,8 +171,8 @@ def test_what_cannot_be_read_is_named(changed: dict[str, str], said: str):
     sound = {
         "expanded": "mail_version = 3.7.11",
         "main_cf": "",
-        "parameters_of_services": "",
-        "services": "smtp/unix/chroot = n",
+        "entry_parameters": "",
+        "entries": "smtp/unix/chroot = n",
         "run_version": "OpenSSL 3.0.19",
     }
 
@@ -190,4 +190,4 @@ def test_a_broken_expression_is_refused(text: str):
 def test_folded_output_is_read():
     """postconf -f."""
     assert parse_parameters("a = b,\n    c\nd =\n", "-n") == {"a": "b, c", "d": ""}
-    assert parse_services("smtp/unix/a = x = y\n", "-P") == {"smtp/unix": {"a": "x = y"}}
+    assert parse_entries("smtp/unix/a = x = y\n", "-P") == {"smtp/unix": {"a": "x = y"}}
