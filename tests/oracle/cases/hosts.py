@@ -84,19 +84,19 @@ CASES = (
         of("mx2", script=at("GREETING", CLOSING_421))),
     two("no-address", "an MX host without an address is passed over", "verify", of("mx"),
         dns=("@ MX 5 nothing", *TWO)),
-    two("no-address-last", "also if it is the last", "verify", of("mx", named("elsewhere.example")),
+    two("no-address-last", "an MX host without an address is passed over at the end as well", "verify", of("mx", named("elsewhere.example")),
         dns=("@ MX 10 mx", "@ MX 30 nothing"), hosts={"mx": of("mx", named("elsewhere.example"))}),
     Case("limit-addresses", "five addresses are tried, not six", "encrypt", **many(*["refused"] * 5, "good")),  # type: ignore[arg-type]
-    Case("limit-addresses-fifth", "the fifth is", "encrypt", **many(*["refused"] * 4, "good")),  # type: ignore[arg-type]
+    Case("limit-addresses-fifth", "the fifth address is tried", "encrypt", **many(*["refused"] * 4, "good")),  # type: ignore[arg-type]
     Case("limit-addresses-2", "smtp_mx_address_limit 2", "encrypt", **many("refused", "refused", "good",  # type: ignore[arg-type]
          main_cf={"smtp_mx_address_limit": "2"})),
     Case("limit-addresses-0", "smtp_mx_address_limit 0 is no limit", "encrypt", **many(*["refused"] * 6, "good",  # type: ignore[arg-type]
          main_cf={"smtp_mx_address_limit": "0"})),
     Case("limit-sessions-tls", "TLS trouble does not use up smtp_mx_session_limit", "verify",
          **many("wrong", "wrong", "wrong", "good")),  # type: ignore[arg-type]
-    Case("limit-sessions-plain", "nor does missing STARTTLS", "encrypt", **many("plain", "plain", "plain", "good")),  # type: ignore[arg-type]
-    Case("limit-sessions-alert", "nor a failing handshake", "encrypt", **many("alert", "alert", "alert", "good")),  # type: ignore[arg-type]
-    Case("limit-sessions-421", "nor a 4xx greeting", "encrypt", **many("421", "421", "421", "good")),  # type: ignore[arg-type]
+    Case("limit-sessions-plain", "missing STARTTLS does not use up smtp_mx_session_limit", "encrypt", **many("plain", "plain", "plain", "good")),  # type: ignore[arg-type]
+    Case("limit-sessions-alert", "a failing handshake does not use up smtp_mx_session_limit", "encrypt", **many("alert", "alert", "alert", "good")),  # type: ignore[arg-type]
+    Case("limit-sessions-421", "a 4xx greeting does not use up smtp_mx_session_limit", "encrypt", **many("421", "421", "421", "good")),  # type: ignore[arg-type]
     Case("limit-sessions-1", "smtp_mx_session_limit 1", "verify", **many("wrong", "good",  # type: ignore[arg-type]
          main_cf={"smtp_mx_session_limit": "1"})),
     Case("mx-null", "a null MX bounces", "may", dns=("@ MX 0 .",)),
@@ -131,7 +131,7 @@ CASES = (
     Case("mx-upper", "an MX record in upper case", "verify", dns=("@ MX 10 MX", "MX A <mx>")),
     Case("mx-underscore", "an MX host with an underscore", "encrypt", dns=("@ MX 10 m_x", "m_x A <mx>")),
     Case("mx-bad-name", "an MX host that is no host name", "encrypt", dns=("@ MX 10 -mx", "-mx A <mx>")),
-    Case("mx-localhost", "the same preference twice, the same host", "verify", dns=("@ MX 10 mx", "@ MX 20 mx")),
+    Case("mx-localhost", "one host at two preferences", "verify", dns=("@ MX 10 mx", "@ MX 20 mx")),
     Case("mx-equal", "two of equal preference, both without TLS", "encrypt", dns=("@ MX 10 mx", "@ MX 10 other", "other A <mx>"),
          script=NO_STARTTLS, main_cf={"smtp_randomize_addresses": "no"}),
     Case("domain-cname", "a mail domain that is an alias", "verify", dns=("@ CNAME real", "real MX 10 mx")),

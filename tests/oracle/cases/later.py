@@ -23,7 +23,7 @@ def sts(name: str, shows: str, policy: str, **rest: object) -> Case:
 
 CASES = (
     asks_no_tls("secure", "the policy is passed over: mail flows to a wrong name", "secure", leaf=WRONG),
-    asks_no_tls("secure-plain", "in plaintext too", "secure", script=NO_STARTTLS),
+    asks_no_tls("secure-plain", "the policy is passed over: mail flows in plaintext", "secure", script=NO_STARTTLS),
     asks_no_tls("encrypt", "encrypt is passed over", "encrypt", script=NO_STARTTLS),
     asks_no_tls("invalid", "an invalid entry is passed over", "strict"),
     asks_no_tls("dane-only", "dane-only is passed over", "dane-only", main_cf={"smtp_dns_support_level": "dnssec"}),
@@ -40,12 +40,12 @@ CASES = (
                 main_cf={"smtp_tls_policy_maps": "fail:ours"}),
     asks_no_tls("handshake", "a failing handshake, fresh", "secure", script=Script(handshake="alert")),
     asks_no_tls("handshake-aged", "a failing handshake, aged", "secure", script=Script(handshake="alert"), age=600),
-    asks_no_tls("off", "unless tls_required_enable is off", "secure", leaf=WRONG, main_cf={"tls_required_enable": "no"}),
+    asks_no_tls("off", "TLS-Required says nothing where tls_required_enable is off", "secure", leaf=WRONG, main_cf={"tls_required_enable": "no"}),
     Case("tls-required-upper", "the header in upper case", "secure", headers=("TLS-REQUIRED: NO",), leaf=WRONG),
-    Case("tls-required-yes", "another value says nothing", "secure", headers=("TLS-Required: yes",), leaf=WRONG),
+    Case("tls-required-yes", "TLS-Required with another value says nothing", "secure", headers=("TLS-Required: yes",), leaf=WRONG),
     Case("tls-required-empty", "no value says nothing", "secure", headers=("TLS-Required:",), leaf=WRONG),
     Case("tls-required-comment", "a comment behind the value", "secure", headers=("TLS-Required: no (please)",), leaf=WRONG),
-    Case("tls-required-twice", "two of them", "secure", headers=("TLS-Required: no", "TLS-Required: no"), leaf=WRONG),
+    Case("tls-required-twice", "TLS-Required: no, twice", "secure", headers=("TLS-Required: no", "TLS-Required: no"), leaf=WRONG),
     Case("tls-required-x", "a header of another name", "secure", headers=("X-TLS-Required: no",), leaf=WRONG),
     sts("hostname", "with policy_type=sts and match= the MX host is matched", f"secure match=mx.@ servername=hostname {STS} "
         "mx_host_pattern=mx.@"),
@@ -62,7 +62,7 @@ CASES = (
         f"secure match=mx.@ {STS} mx_host_pattern=other.@", main_cf={"smtp_tls_enforce_sts_mx_patterns": "no"}),
     sts("failure", "policy_failure= makes verification fail", f"secure match=mx.@ {STS} policy_failure=validation-failure "
         "mx_host_pattern=mx.@"),
-    sts("failure-encrypt", "which at encrypt does not matter", f"encrypt {STS} policy_failure=validation-failure"),
+    sts("failure-encrypt", "policy_failure= at encrypt does not matter", f"encrypt {STS} policy_failure=validation-failure"),
     sts("failure-odd", "a policy_failure= of no known kind", f"secure match=mx.@ {STS} policy_failure=odd"),
     sts("ttl-alone", "policy_ttl= without policy_type= stops mail", "secure policy_ttl=86400"),
     sts("ttl-bad", "a policy_ttl= that is no number", "secure policy_type=sts policy_domain=@ policy_ttl=long"),
@@ -80,7 +80,7 @@ CASES = (
         "{ policy_string = mode: enforce }"),
     sts("none", "at none they are ignored", "none policy_ttl=86400"),
     sts("may", "at may they are read", f"may {STS}"),
-    sts("may-bad", "and refused if they are wrong", "may policy_ttl=86400"),
+    sts("may-bad", "wrong policy_… attributes at may stop mail", "may policy_ttl=86400"),
     Case("rpk-encrypt", "enable_rpk=yes and a server without raw public keys", "encrypt enable_rpk=yes"),
     Case("rpk-fingerprint", "enable_rpk=yes at fingerprint", "fingerprint match=<pkey> enable_rpk=yes"),
     Case("rpk-main", "smtp_tls_enable_rpk in main.cf", "encrypt", main_cf={"smtp_tls_enable_rpk": "yes"}),
