@@ -270,7 +270,8 @@ def _anchors(policy: JudgedPolicy | None, relay: RelaySettings) -> _OfLevel:
             return {"invalid": "a trust anchor file cannot be loaded"}
         if anchors.certificates or anchors.keys:
             return {"anchors": anchors}
-    if (relay.smtp_tls_CAfile or relay.smtp_tls_CApath) and not relay.ca_pem and not relay.tls_engine_failure:
+    is_known = relay.ca_is_known or bool(relay.ca_pem) or bool(relay.tls_engine_failure)
+    if (relay.smtp_tls_CAfile or relay.smtp_tls_CApath) and not is_known:
         return {"unknown": "the contents of the relay's CA file are not known here"}
     return {"anchors": Anchors.from_ca_file(relay.ca_pem)}
 

@@ -22,7 +22,7 @@ from partners.core.levels import SecurityLevel
 from partners.core.names import shown
 from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
 
-__all__ = ["FRESH_INSTALL", "NOT_SET", "Files", "MainCf", "relay_settings"]
+__all__ = ["FRESH_INSTALL", "NOT_SET", "Files", "MainCf", "relay_settings", "unheeded"]
 
 # What a new installation's main.cf says; without the line, compatibility_level is 0 (see NOT_SET).
 FRESH_INSTALL = "3.6"
@@ -34,6 +34,7 @@ _DEFAULTS = {
     "queue_directory": "/var/spool/postfix",
     "data_directory": "/var/lib/postfix",
     "default_database_type": "hash",
+    "mail_owner": "postfix",
     "myhostname": "",
     "mydomain": "localdomain",
     "relayhost": "",
@@ -52,15 +53,27 @@ _TIME = re.compile(r"(\d+)([smhdw]?)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _HASHED = re.compile(r"([0-9a-f]{8})\.(\d+)", re.ASCII)
 _FAMILIES = frozenset({"ipv4", "ipv6"})
+# Parameters of the handshake, of OpenSSL and of the dialogue that no field stands for, with their defaults.
+_UNHEEDED = {
+    "line_length_limit": "2048",
+    "smtp_tls_per_site": "",
+    "tls_config_file": "default",
+    "tls_config_name": "",
+    "tls_eecdh_auto_curves": "X25519 X448 prime256v1 secp521r1 secp384r1",
+    "tls_ffdhe_auto_groups": "ffdhe2048 ffdhe3072",
+}
 _OPENSSL_DEFAULTS = ("/usr/lib/ssl/cert.pem", "/usr/lib/ssl/certs")  # Debian's OPENSSLDIR
-_NOT_PARAMETERS = {"postfix", "openssl", "ca_pem", "ta_files", "tls_engine_failure", "chroot", "extra"}
+_NOT_PARAMETERS = {"postfix", "openssl", "ca_pem", "ta_files", "ca_is_known", "tls_engine_failure", "chroot", "extra"}
 
 
 class Files(Protocol):
     """The relay's files, as its smtp(8) would find them; the caller bounds sizes."""
 
-    def read(self, path: str) -> bytes | None:
-        """Return the contents of *path*, None where it cannot be read."""
+    def read(self, path: str, *, reader: str = "") -> bytes | None:
+        """Return the contents of *path*, None where it cannot be read.
+
+        reader: the user who opens it, "" for root; the place and the permissions are that machine's.
+        """
 
     def names(self, path: str) -> list[str]:
         """Return the names in the directory *path*, [] where it cannot be read."""
@@ -126,7 +139,7 @@ def relay_settings(
     policies: right-hand sides whose tafiles are read as well. Errors: SettingsRefused names the parameter that
     Postfix could not use either.
     """
-    changes: dict[str, Any] = {"postfix": main_cf.release, "openssl": openssl, "chroot": chroot}
+    changes: dict[str, Any] = {"postfix": main_cf.release, "openssl": openssl, "chroot": chroot, "ca_is_known": True}
     for name, read in _READERS.items():
         if main_cf.is_known(name):
             changes[name] = read(name, main_cf.value(name))
@@ -141,8 +154,19 @@ def relay_settings(
     paths = dict.fromkeys((*settings.smtp_tls_trust_anchor_file, *(path for one in parsed for path in one.tafile)))
     if len(paths) > TA_FILES_MAX:
         raise SettingsRefused("tafile", f"more than {TA_FILES_MAX} files are named")
-    read_files = tuple((path, files.read(_ta_path(path, queue, chroot=chroot))) for path in paths)
+    owner = main_cf.value("mail_owner")
+    read_files = tuple((path, files.read(_ta_path(path, queue, chroot=chroot), reader=owner)) for path in paths)
+    if not settings.ca_pem and not settings.tls_engine_failure:
+        settings = settings.with_(smtp_tls_CAfile="", smtp_tls_CApath="")  # read, and nothing is there to be trusted
     return settings.with_(ta_files=read_files)
+
+
+def unheeded(main_cf: MainCf) -> str:
+    """Return a parameter that could change the outcome and is not followed, with its value; "" for none."""
+    for name, default in _UNHEEDED.items():
+        if main_cf.is_set(name) and (value := main_cf.value(name)) != default:
+            return f"{name} = {value} is not followed"
+    return ""
 
 
 def _level(main_cf: MainCf) -> SecurityLevel:
@@ -166,13 +190,14 @@ def _ta_path(path: str, queue: str, *, chroot: bool) -> str:
 def _ca_pem(main_cf: MainCf, settings: RelaySettings, queue: str, files: Files) -> bytes:
     """Return the certificates of CAfile, read before the chroot, and of CApath, searched within it."""
     found: list[bytes] = []
+    owner = main_cf.value("mail_owner")
     if settings.smtp_tls_CAfile:
         found.append(files.read(posixpath.join(queue, settings.smtp_tls_CAfile)) or b"")
     if settings.smtp_tls_CApath:
-        found += _hashed(_ta_path(settings.smtp_tls_CApath, queue, chroot=settings.chroot), files)
+        found += _hashed(_ta_path(settings.smtp_tls_CApath, queue, chroot=settings.chroot), files, owner)
     if found and main_cf.switch("tls_append_default_CA"):
         found.append(files.read(_OPENSSL_DEFAULTS[0]) or b"")
-        found += _hashed(_ta_path(_OPENSSL_DEFAULTS[1], queue, chroot=settings.chroot), files)
+        found += _hashed(_ta_path(_OPENSSL_DEFAULTS[1], queue, chroot=settings.chroot), files, owner)
     return b"\n".join(part for part in found if part)
 
 
@@ -193,7 +218,7 @@ def _engine_failure(main_cf: MainCf, queue: str, files: Files) -> str:
     return ""
 
 
-def _hashed(path: str, files: Files) -> list[bytes]:
+def _hashed(path: str, files: Files, owner: str) -> list[bytes]:
     """Return the certificates of a directory made by "openssl rehash" that OpenSSL would find there.
 
     It asks for <hash of the name>.0, .1 … and stops at the first gap; a file under another name is never seen.
@@ -206,7 +231,7 @@ def _hashed(path: str, files: Files) -> list[bytes]:
     for digest, present in sorted(numbers.items()):
         number = 0
         while number in present:
-            content = files.read(posixpath.join(path, f"{digest}.{number}"))
+            content = files.read(posixpath.join(path, f"{digest}.{number}"), reader=owner)
             if content is not None and _name_hash(content) == digest:
                 found.append(content)
             number += 1

@@ -46,6 +46,7 @@ class RelaySettings:
     None means "not set": the built-in default of that release applies (see the properties of the module verdict).
     ca_file_pem and ta_files hold the *contents*; paths alone decide nothing here.
     ta_files: path as written in tafile= or smtp_tls_trust_anchor_file -> contents, or None where unreadable.
+    ca_is_known: whether an empty ca_pem means that CAfile and CApath hold nothing, and not that nobody looked.
     tls_engine_failure: why smtp(8) goes on without TLS, where whoever read the files saw that: a CAfile or a client
     certificate that cannot be loaded. inet_interfaces, proxy_interfaces: names and addresses, as written.
     """
@@ -95,6 +96,7 @@ class RelaySettings:
     inet_interfaces: tuple[str, ...] = ()
     proxy_interfaces: tuple[str, ...] = ()
     tls_engine_failure: str = ""
+    ca_is_known: bool = False
     inet_protocols: frozenset[str] = frozenset({"ipv4", "ipv6"})
     tls_dane_digests: tuple[str, ...] = ("sha512", "sha256")
     tls_ssl_options: str = ""

@@ -31,7 +31,7 @@ _GRADES = {
     "null": "eNULL:!aNULL",
 }
 _SEPARATORS = re.compile(r"[\s,:]+")
-_WORD = re.compile(r"(?![!+@-])[!-~]+", re.ASCII)  # as Postfix hands it on; for OpenSSL ";" separates too
+_WORD = re.compile(r"(?![!+@-])[^\s\0]+")  # as Postfix hands it on; for OpenSSL ";" separates too
 
 
 class Contexts:

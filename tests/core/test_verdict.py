@@ -102,6 +102,12 @@ class TestMainCf:
         """Without the contents of the CAfile nothing is said of verify and secure."""
         assert verdict(SECURE, peer(), relay=replace(RELAY, ca_pem=b"")).delivery is Delivery.UNKNOWN
 
+    def test_a_ca_set_that_is_empty_trusts_nothing(self) -> None:
+        """A CApath that was looked into and holds nothing is a fact."""
+        relay = RelaySettings(smtp_tls_CApath="/etc/postfix/ca", ca_is_known=True)
+
+        assert said(SECURE, peer(), relay) == "4.7.5"
+
     def test_no_ca_set_trusts_nothing(self) -> None:
         """A relay without CAfile and CApath verifies nobody."""
         assert said(SECURE, peer(), RelaySettings()) == "4.7.5"
