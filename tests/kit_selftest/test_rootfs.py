@@ -9,7 +9,7 @@ from tests.kit.ca import Certificate
 from tests.kit.dns import DnsServer
 from tests.kit.lab import Lab
 from tests.kit.postfix import Postfix
-from tests.kit.rootfs import Root, RootUnavailable, mirror
+from tests.kit.rootfs import CACHE_VARIABLE, Root, RootUnavailable, debian, mirror
 from tests.kit.smtpd import Smtpd
 
 
@@ -55,3 +55,14 @@ def test_without_an_archive_there_is_a_reason(tmp_path: Path):
     """Who has no sources for apt is told so."""
     with pytest.raises(RootUnavailable, match="no Debian archive"):
         mirror(tmp_path)
+
+
+@pytest.mark.lab
+def test_a_release_that_cannot_be_made_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What debootstrap complained of is the reason for the skip, and nothing half made is taken for it later."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+
+    with pytest.raises(RootUnavailable, match="debootstrap failed: "):
+        debian("nosuchrelease")
+
+    assert not (tmp_path / "debian-nosuchrelease").exists()
