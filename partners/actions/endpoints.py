@@ -1,30 +1,56 @@
 """Where a nexthop is probed: its addresses, each with port and TLS profile, tied to it in a few queries."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
 import structlog
 
-from partners.actions.inforce import profiles_asked
+from partners.actions.inforce import InForce, profiles_asked
+from partners.actions.rows import update_rows
 from partners.core.effective import nexthop_port
 from partners.core.facts_json import profile_key, profile_to_json
 from partners.core.observation import PERMISSIVE, NexthopFacts, TlsProfile
+from partners.core.schedule import provider_of
 from partners.models import Address, Endpoint, Nexthop
 
-__all__ = ["places_of", "tie_endpoints", "tie_nexthop"]
+__all__ = ["Tying", "tie_endpoints", "tie_nexthops", "tying_of"]
 
 _ADDRESSES_MAX = 200  # of one nexthop; smtp(8) itself tries smtp_mx_address_limit = 5
 
 Session = tuple[str, int, TlsProfile]  # address, port, and the client to be
-Place = tuple[IPv4Address | IPv6Address, int, str]  # address, port, key of the TLS profile
+IpAddress = IPv4Address | IPv6Address
+Place = tuple[IpAddress, int, str]  # address, port, key of the TLS profile
 log = structlog.get_logger(__name__)
 
 
-def places_of(nexthop: Nexthop, facts: NexthopFacts) -> dict[Place, TlsProfile]:
+@dataclass(frozen=True, slots=True)
+class Tying:
+    """Where one nexthop is to be probed. keep_others: nothing that is tied is let go. asked: somebody waits.
+
+    providers: of each address that an MX host led to, who runs it.
+    """
+
+    nexthop: int
+    places: Mapping[Place, TlsProfile]
+    providers: Mapping[IpAddress, str] = field(default_factory=dict)
+    keep_others: bool = False
+    asked: bool = False
+
+
+def tying_of(
+    nexthop: Nexthop, facts: NexthopFacts, maps: Sequence[InForce], *, keep_others: bool, asked: bool
+) -> Tying:
     """Return where, and as which client, judging *nexthop* needs a session; a bounded number."""
-    return _places(_wanted(nexthop, facts))
+    providers = {
+        ip_address(address): provider_of(host.name)
+        for host in facts.hosts
+        if not _is_literal(host.name)
+        for address in host.addresses
+    }
+    return Tying(nexthop.pk, _places(_wanted(nexthop, facts, maps)), providers, keep_others, asked)
 
 
 def tie_endpoints(wanted: Iterable[Session], *, asked: bool, now: datetime) -> list[Endpoint]:
@@ -33,45 +59,81 @@ def tie_endpoints(wanted: Iterable[Session], *, asked: bool, now: datetime) -> l
     The caller holds the transaction.
     """
     places = _places(wanted)
-    tied = _made(places, now=now) if places else []
-    _make_due([one for one in tied if _is_due(one, asked=asked)], now=now)
+    tied = _made(places, {}, now=now) if places else []
+    _make_due({one.address_id for one in tied if _is_due(one, asked=asked)}, asked=asked, now=now)
     return tied
 
 
-def tie_nexthop(
-    nexthop: Nexthop, places: Mapping[Place, TlsProfile], *, keep_others: bool, asked: bool, now: datetime
-) -> bool:
-    """Tie *nexthop* to the endpoints of *places*, and return whether others were tied before.
+def tie_nexthops(ties: Sequence[Tying], *, now: datetime) -> set[int]:
+    """Tie nexthops to the endpoints of their places, and return those that were tied to others before.
 
-    New ones are due now, and all of them if somebody waits. keep_others: nothing that is tied is let go.
+    New endpoints are due now, and all of a nexthop that somebody waits for. The caller holds the transaction.
     """
     through = Endpoint.nexthops.through
-    before = {_place(one): one for one in Endpoint.objects.filter(nexthops=nexthop).select_related("address")}
-    new = {place: places[place] for place in places if place not in before}
-    made = _made(new, now=now) if new else []
-    through.objects.bulk_create(
-        [through(nexthop_id=nexthop.pk, endpoint_id=one.pk) for one in made], ignore_conflicts=True
-    )
-    gone = [] if keep_others else [one.pk for place, one in before.items() if place not in places]
+    before: dict[int, dict[Place, Any]] = {one.nexthop: {} for one in ties}
+    for tie in through.objects.filter(nexthop__in=before).select_related("endpoint__address"):
+        before[tie.nexthop_id][_place(tie.endpoint)] = tie
+    new = {place: profile for one in ties for place, profile in one.places.items() if place not in before[one.nexthop]}
+    providers = {address: name for one in ties for address, name in one.providers.items()}
+    made = {_place(one): one for one in _made(new, providers, now=now)} if new else {}
+    gone = [
+        tie.pk
+        for one in ties
+        if not one.keep_others
+        for place, tie in before[one.nexthop].items()
+        if place not in one.places
+    ]
     if gone:
-        through.objects.filter(nexthop=nexthop.pk, endpoint__in=gone).delete()
-    tied = made + [one for place, one in before.items() if place in places]
-    _make_due([one for one in tied if _is_due(one, asked=asked)], now=now)
-    return bool(new or gone)
+        through.objects.filter(pk__in=gone).delete()
+    added = [(one, made[place]) for one in ties for place in one.places if place not in before[one.nexthop]]
+    if added:
+        rows = [through(nexthop_id=one.nexthop, endpoint_id=endpoint.pk) for one, endpoint in added]
+        through.objects.bulk_create(rows, ignore_conflicts=True)
+    _make_all_due(ties, before, added, now=now)
+    left = set(gone)
+    moved = {one.nexthop for one in ties for tie in before[one.nexthop].values() if tie.pk in left}
+    return moved | {one.nexthop for one, _endpoint in added}
 
 
-def _made(places: Mapping[Place, TlsProfile], *, now: datetime) -> list[Endpoint]:
+def _make_all_due(
+    ties: Sequence[Tying],
+    before: Mapping[int, Mapping[Place, Any]],
+    added: Sequence[tuple[Tying, Endpoint]],
+    *,
+    now: datetime,
+) -> None:
+    """Make the addresses due that were never spoken to, and those that somebody waits for."""
+    kept = [(one, tie.endpoint) for one in ties for place, tie in before[one.nexthop].items() if place in one.places]
+    for asked in (False, True):
+        tied = [endpoint for one, endpoint in [*kept, *added] if one.asked is asked]
+        _make_due({one.address_id for one in tied if _is_due(one, asked=asked)}, asked=asked, now=now)
+
+
+def _made(places: Mapping[Place, TlsProfile], providers: Mapping[IpAddress, str], *, now: datetime) -> list[Endpoint]:
     """Return the endpoints of *places*; those that are new to the portal are made, in one order whoever makes them."""
-    texts = sorted({str(address) for address, _port, _key in places})
-    Address.objects.bulk_create([Address(address=text, due_at=now) for text in texts], ignore_conflicts=True)
-    addresses = {ip_address(str(row.address)): row for row in Address.objects.filter(address__in=texts)}
-    rows = [
-        Endpoint(address=addresses[address], port=port, profile=profile_to_json(profile), profile_key=key)
+    named = {str(address): providers.get(address, "") for address, _port, _key in places}
+    known = {ip_address(str(row.address)): row for row in Address.objects.filter(address__in=named)}
+    new = sorted(text for text in named if ip_address(text) not in known)
+    if new:
+        rows = [Address(address=text, provider=named[text], due_at=now) for text in new]
+        Address.objects.bulk_create(rows, ignore_conflicts=True)
+        known |= {ip_address(str(row.address)): row for row in Address.objects.filter(address__in=new)}
+    _name_providers([row for row in known.values() if not row.provider], named)
+    wanted = [
+        Endpoint(address=known[address], port=port, profile=profile_to_json(profile), profile_key=key)
         for (address, port, key), profile in sorted(places.items(), key=lambda one: (str(one[0][0]), *one[0][1:]))
     ]
-    Endpoint.objects.bulk_create(rows, ignore_conflicts=True)
-    found = Endpoint.objects.filter(address__in=[row.pk for row in addresses.values()]).select_related("address")
+    Endpoint.objects.bulk_create(wanted, ignore_conflicts=True)
+    found = Endpoint.objects.filter(address__in=[row.pk for row in known.values()]).select_related("address")
     return [one for one in found.order_by("pk") if _place(one) in places]
+
+
+def _name_providers(rows: Sequence[Address], named: Mapping[str, str]) -> None:
+    """Write on *rows* who runs them, where it became known only now."""
+    found = [row for row in rows if named.get(str(row.address))]
+    for row in found:
+        row.provider = named[str(row.address)]
+    update_rows(sorted(found, key=lambda row: row.pk), ["provider"])
 
 
 def _is_due(endpoint: Endpoint, *, asked: bool) -> bool:
@@ -79,12 +141,21 @@ def _is_due(endpoint: Endpoint, *, asked: bool) -> bool:
     return asked or endpoint.tried_at is None or endpoint.address.due_at is None
 
 
-def _make_due(endpoints: Iterable[Endpoint], *, now: datetime) -> None:
-    """Make the addresses of *endpoints* due now; locked in the order in which results lock them."""
-    pks = {one.address_id for one in endpoints}
-    if pks:
-        locked = Address.objects.select_for_update().filter(pk__in=pks).order_by("pk")
-        Address.objects.filter(pk__in=list(locked.values_list("pk", flat=True))).update(due_at=now)
+def _make_due(addresses: Collection[int], *, asked: bool, now: datetime) -> None:
+    """Make *addresses* due now; locked in the order in which results lock them."""
+    if addresses:
+        locked = Address.objects.select_for_update(no_key=True).filter(pk__in=addresses).order_by("pk")
+        mine = Address.objects.filter(pk__in=list(locked.values_list("pk", flat=True)))
+        mine.update(**{"due_at": now, **({"asked_at": now} if asked else {})})
+
+
+def _is_literal(name: str) -> bool:
+    """Whether *name* is an address, as in a key like [192.0.2.1]."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _places(wanted: Iterable[Session]) -> dict[Place, TlsProfile]:
@@ -95,14 +166,14 @@ def _place(endpoint: Endpoint) -> Place:
     return ip_address(str(endpoint.address.address)), endpoint.port, endpoint.profile_key
 
 
-def _wanted(nexthop: Nexthop, facts: NexthopFacts) -> Iterator[Session]:
+def _wanted(nexthop: Nexthop, facts: NexthopFacts, maps: Sequence[InForce]) -> Iterator[Session]:
     """Yield address, port and profile of each session that judging this nexthop needs."""
     named = list(dict.fromkeys(address for host in facts.hosts for address in host.addresses))
     if len(named) > _ADDRESSES_MAX:
         log.warning("probe.too-many-addresses", nexthop=nexthop.key, count=len(named), kept=_ADDRESSES_MAX)
     usable = named[:_ADDRESSES_MAX]
     yield from ((address, nexthop_port(nexthop.key), PERMISSIVE) for address in usable)
-    for address, port, profile in profiles_asked(nexthop, facts):
+    for address, port, profile in profiles_asked(nexthop, facts, maps):
         # A permissive handshake stands for one that restricts nothing (verdict.py): it is not made twice.
         if address in usable and replace(profile, strict=False, anonymous=False) != PERMISSIVE:
             yield address, port, profile

@@ -1,7 +1,7 @@
 """The map in force of each relay group: what its relays last reported, until then the published release."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,10 +87,10 @@ def map_on_relays(group: RelayGroup) -> GroupMap:
     return one
 
 
-def profiles_asked(nexthop: Nexthop, facts: NexthopFacts) -> Iterator[PeerKey]:
-    """Yield the sessions that judging *nexthop* needs: under the maps in force, and under the channel's draft."""
+def profiles_asked(nexthop: Nexthop, facts: NexthopFacts, maps: Iterable[InForce]) -> Iterator[PeerKey]:
+    """Yield the sessions that judging *nexthop* needs: under *maps*, those in force, and under the channel's draft."""
     draft = _draft_of(nexthop.channel)
-    for in_force in maps_in_force():
+    for in_force in maps:
         yield from profiles_needed(in_force.policy(nexthop.key)[1], facts, in_force.relay)
         yield from profiles_needed(draft, facts, in_force.relay)
 

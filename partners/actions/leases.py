@@ -99,7 +99,7 @@ class Target:
     profile: TlsProfile
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # one claim is one claim, whatever it comes to hold
 class AddressClaim:
     """An address that this worker speaks to. open: endpoints without a result yet; the last result ends the lease."""
 
@@ -110,6 +110,7 @@ class AddressClaim:
     open: set[int] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     leaf_ends: list[datetime] = field(default_factory=list)
+    is_moved: bool = False
 
 
 Claim = NexthopClaim | LookClaim | AddressClaim
@@ -257,7 +258,7 @@ def _take(due: "QuerySet[Row]", limit: int, *, hold: Callable[[list[Any]], set[i
     """
     with transaction.atomic():
         if connection.features.has_select_for_update_skip_locked:
-            due = due.select_for_update(skip_locked=True, of=("self",))
+            due = due.select_for_update(skip_locked=True, no_key=True, of=("self",))
         rows = list(due[:limit])
         later = hold(rows) if hold and rows else set()
         rows = [row for row in rows if row.pk not in later]

@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_editor
+from partners.actions.endpoints import tie_endpoints
 from partners.actions.leases import PROBE_ASKED, LookClaim, nudge
 from partners.actions.maps import keys_of
-from partners.actions.probing import keep_observation, tie_endpoints
+from partners.actions.observations import keep_observation
 from partners.actions.relay_groups import settings_by_group, settings_of
 from partners.actions.stored import Stored, peers_of
 from partners.core.effective import nexthop_port

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from partners.core.errors import SettingsRefused
 from partners.probe.addresses import parse_networks, parse_ports
-from partners.probe.engine import Engine
+from partners.probe.engine import SLOTS, Engine
 from partners.probe.resolver import DNS_PORT, Resolver
 from partners.probe.turnstile import Turnstile
 
@@ -35,7 +35,11 @@ def _this_machine() -> datetime:
 
 
 def configured_engine(
-    settings: ProbeSettings, *, clock: Callable[[], datetime] = _this_machine, turnstile: Turnstile | None = None
+    settings: ProbeSettings,
+    *,
+    clock: Callable[[], datetime] = _this_machine,
+    turnstile: Turnstile | None = None,
+    slots: int = SLOTS,
 ) -> Engine:
     """Return an engine for one event loop. Errors: SettingsRefused names the setting that cannot be used.
 
@@ -50,6 +54,7 @@ def configured_engine(
         client_certificate=(settings.PROBE_CLIENT_CERT, settings.PROBE_CLIENT_KEY),
         port_map=parse_port_map(settings.PROBE_PORT_MAP),
         turnstile=turnstile,
+        slots=slots,
         clock=clock,
     )
 

@@ -36,7 +36,7 @@ from partners.probe.resolver import Resolver
 from partners.probe.session import Outcome, Progress, Session, SessionSettings, Target
 from partners.probe.turnstile import Turnstile
 
-__all__ = ["Engine", "PeerKey", "ProfileChoice"]
+__all__ = ["SLOTS", "Engine", "PeerKey", "ProfileChoice"]
 
 SLOTS = 64  # sessions at once
 NEIGHBOUR_SECONDS = 0.02  # until an address that another process is with is asked for again

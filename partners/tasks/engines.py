@@ -21,7 +21,7 @@ def engine_from_settings(clock: Callable[[], datetime] = _this_machine) -> Engin
 
     clock: says when something was seen; by default this machine's clock does.
     """
-    return configured_engine(settings, clock=clock)
+    return configured_engine(settings, clock=clock, slots=settings.PROBE_SLOTS)
 
 
 def resolver_from_settings() -> Resolver:

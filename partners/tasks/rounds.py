@@ -6,26 +6,31 @@ action back to the thread that called run(), so that there is one connection, an
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 from asgiref.sync import async_to_sync, sync_to_async
+from django.db import DatabaseError
 
 from partners.actions.leases import (
+    RENEW_SECONDS,
     AddressClaim,
+    Claim,
     LookClaim,
     NexthopClaim,
     Target,
     claim_addresses,
     claim_looks,
     claim_nexthops,
+    due_soon,
     give_back,
+    renew,
     shared_clock,
 )
 from partners.actions.looking import drop_expired, record_look
-from partners.actions.probing import Result, record_dns, record_peers
+from partners.actions.probing import Answer, Result, record_answers, record_peers
 from partners.core.errors import NameRefused
 from partners.core.names import Nexthop
 from partners.core.observation import NexthopFacts, PeerFacts, Stage
@@ -40,13 +45,16 @@ __all__ = ["Counts", "Round", "Tell"]
 
 ROUND_LONGEST = timedelta(minutes=3)  # after that nothing more is claimed, and the next tick goes on
 ASKED_LONGEST = timedelta(seconds=30)  # releases and alerts share that queue
-NEXTHOPS_AT_ONCE = 16
-ADDRESSES_AT_ONCE = 16
+LOOKUPS_AT_ONCE = 128
+ADDRESSES_AT_ONCE = 50
 STOP_POLL_SECONDS = 0.3
-BATCH_MAX = 10  # results in one transaction: tens of milliseconds, for SQLite has one writer
+BATCH_MAX = 50  # results in one transaction: tens of milliseconds, for SQLite has one writer
+BATCH_SECONDS = 0.1  # that the first of a batch waits for others
+SOON = timedelta(seconds=3)  # so long a round waits for what a provider's pace holds back
 
 log = structlog.get_logger(__name__)
 Tell = Callable[[str], None]
+Lookup = NexthopClaim | LookClaim
 
 
 @dataclass(slots=True)
@@ -85,13 +93,14 @@ class Round:
     engine: Engine = field(default_factory=_engine)
     resolver: Resolver = field(default_factory=resolver_from_settings)
     counts: Counts = field(default_factory=Counts)
-    _claims: list[AddressClaim] = field(default_factory=list)
+    _held: dict[Claim, None] = field(default_factory=dict)
     _running: dict[Session, tuple[AddressClaim, Target]] = field(default_factory=dict)
     _ends: float = 0.0
     _has_claimed: bool = False
+    _is_looking_up: bool = True
 
     def run(self) -> Counts:
-        """Look up what is due, then speak to what is due, and return what was done."""
+        """Look up and speak to what is due, and return what was done."""
         begun = time.monotonic()
         self._ends = begun + (ASKED_LONGEST if self.asked else ROUND_LONGEST).total_seconds()
         async_to_sync(self._run)()
@@ -101,19 +110,21 @@ class Round:
         return self.counts
 
     async def _run(self) -> None:
-        looked_up = await self._look_up()
-        if self.asked and self.only is None:
-            self.only = looked_up
         results: asyncio.Queue[Result | None] = asyncio.Queue()
-        watch = asyncio.create_task(self._watch())
+        watches = [asyncio.create_task(self._watch()), asyncio.create_task(self._renew())]
         try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._record(results))
+            if self.asked and self.only is None:
+                self.only = await self._look_up()
+            async with asyncio.TaskGroup() as side_by_side:
+                if self._is_looking_up:
+                    side_by_side.create_task(self._look_up())
+                side_by_side.create_task(self._record(results))
                 await self._speak(results)
                 results.put_nowait(None)
         finally:
-            watch.cancel()
-            await sync_to_async(give_back)([claim for claim in self._claims if claim.open])
+            for watch in watches:
+                watch.cancel()
+            await sync_to_async(give_back)(list(self._held))
 
     async def _watch(self) -> None:
         """Stop the engine when this worker is to stop."""
@@ -121,58 +132,87 @@ class Round:
             await asyncio.sleep(STOP_POLL_SECONDS)
         self.engine.stop()
 
+    async def _renew(self) -> None:
+        """Prolong the leases of all that is under way; where that fails, what runs ends before its leases do."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await sync_to_async(renew)(list(self._held))
+            except DatabaseError as cause:
+                log.warning("probe.not-renewed", cause=type(cause).__name__)
+                self.engine.stop()
+                return
+
     def _may_claim(self) -> bool:
         return time.monotonic() < self._ends and not self.stops()
 
     async def _look_up(self) -> list[int]:
         """Resolve all nexthops that are due, and looks that are asked for; return the nexthops' primary keys."""
-        looked_up: list[int] = []
-        while self._may_claim():
-            claims = await sync_to_async(claim_nexthops)(
-                NEXTHOPS_AT_ONCE, now=self.clock(), only=self.only, asked=self.asked
-            )
-            if not claims:
-                break
-            self._has_claimed = True
-            looked_up += [claim.pk for claim in claims]
-            await self._resolve_all(claims)
+
+        async def nexthops(limit: int) -> Sequence[Lookup]:
+            return await sync_to_async(claim_nexthops)(limit, now=self.clock(), only=self.only, asked=self.asked)
+
+        async def looks(limit: int) -> Sequence[Lookup]:
+            return await sync_to_async(claim_looks)(limit, now=self.clock())
+
+        looked_up = await self._resolve_all(nexthops)
         if self.asked:
             await sync_to_async(drop_expired)(now=self.clock())
-        while self.asked and self._may_claim():
-            looks = await sync_to_async(claim_looks)(NEXTHOPS_AT_ONCE, now=self.clock())
-            if not looks:
-                break
-            self._has_claimed = True
             await self._resolve_all(looks)
+        self._is_looking_up = False
         return looked_up
 
-    async def _resolve_all(self, claims: Collection[NexthopClaim | LookClaim]) -> None:
-        """Look *claims* up side by side; give back what is not done when this worker is to stop."""
-        jobs = {asyncio.create_task(self._resolve(claim)): claim for claim in claims}
-        pending = set(jobs)
-        while pending and not self.stops():
-            done, pending = await asyncio.wait(pending, timeout=STOP_POLL_SECONDS)
-            for job in done:
-                job.result()
-        for job in pending:
-            job.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        await sync_to_async(give_back)([jobs[job] for job in pending])
+    async def _resolve_all(self, claim_more: Callable[[int], Awaitable[Sequence[Lookup]]]) -> list[int]:
+        """Look up what *claim_more* gives, many side by side, and record what has come in; return the primary keys.
 
-    async def _resolve(self, claim: NexthopClaim | LookClaim) -> None:
-        """Look one nexthop up and record it; a key that is none keeps its lease, and is set aside in the end."""
+        What is not done when this worker is to stop is given back with all it holds. A key that is none keeps its
+        lease, and is set aside in the end.
+        """
+        jobs: dict[asyncio.Task[NexthopFacts | None], Lookup] = {}
+        looked_up: list[int] = []
+        is_exhausted = False
+        try:
+            while not self.stops():
+                if not is_exhausted and self._may_claim() and len(jobs) <= LOOKUPS_AT_ONCE // 2:
+                    claims = await claim_more(LOOKUPS_AT_ONCE - len(jobs))
+                    is_exhausted = not claims
+                    self._hold(claims)
+                    looked_up += [claim.pk for claim in claims]
+                    jobs |= {asyncio.create_task(self._resolve(claim)): claim for claim in claims}
+                if not jobs:
+                    break
+                await asyncio.wait(jobs, timeout=STOP_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(jobs, timeout=BATCH_SECONDS)  # others that come in with the first
+                done = [(jobs.pop(job), job.result()) for job in list(jobs) if job.done()]
+                await self._record_lookups([(claim, facts) for claim, facts in done if facts is not None])
+                for claim, _facts in done:
+                    self._held.pop(claim, None)
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+        return looked_up
+
+    async def _resolve(self, claim: Lookup) -> NexthopFacts | None:
+        """Look one nexthop up."""
         try:
             facts: NexthopFacts = await self.resolver.resolve(Nexthop.parse(claim.key), now=self.clock())
         except NameRefused as refused:
             log.warning("probe.refused", nexthop=claim.key, cause=str(refused))
-            return
+            return None
         self.counts.nexthops += 1
-        if isinstance(claim, LookClaim):
-            await sync_to_async(record_look)(claim, facts, now=self.clock())
-        else:
-            await sync_to_async(record_dns)(claim, facts, now=self.clock())
         addresses = sum(len(host.addresses) for host in facts.hosts)
         self.tell(f"{claim.key}: {facts.mx_status.value}, {len(facts.hosts)} hosts, {addresses} addresses")
+        return facts
+
+    async def _record_lookups(self, found: Sequence[tuple[Lookup, NexthopFacts]]) -> None:
+        """Record what lookups gave, many at once."""
+        answers = [Answer(claim, facts) for claim, facts in found if isinstance(claim, NexthopClaim)]
+        for start in range(0, len(answers), BATCH_MAX):
+            await sync_to_async(record_answers)(answers[start : start + BATCH_MAX], now=self.clock())
+        for claim, facts in found:
+            if isinstance(claim, LookClaim):
+                await sync_to_async(record_look)(claim, facts, now=self.clock())
 
     async def _speak(self, results: "asyncio.Queue[Result | None]") -> None:
         """Have all sessions that are due and hand on each outcome as it arrives."""
@@ -186,29 +226,47 @@ class Round:
     async def _sessions(self) -> AsyncIterator[Session]:
         """Claim addresses as long as some are due and the engine asks for more."""
         while self._may_claim():
+            is_last = not self._is_looking_up  # asked before: an answer recorded meanwhile may have made some due
             claims = await sync_to_async(claim_addresses)(ADDRESSES_AT_ONCE, now=self.clock(), only=self.only)
+            self._hold(claims)
             if not claims:
-                return
-            self._has_claimed = True
-            self._claims = [claim for claim in self._claims if claim.open] + claims
+                if is_last and not await sync_to_async(due_soon)(SOON, now=self.clock(), only=self.only):
+                    return
+                await asyncio.sleep(BATCH_SECONDS)
             for claim in claims:
-                if not claim.targets:
-                    await sync_to_async(give_back)([claim])
                 for target in claim.targets:
                     session = Session(claim.address, target.port, target.profile)
                     self._running[session] = (claim, target)
                     yield session
+            await self._let_go([claim for claim in claims if not claim.targets])
+
+    async def _let_go(self, claims: Collection[Claim]) -> None:
+        """Give back what needs no work."""
+        if claims:
+            await sync_to_async(give_back)(claims)
+            for claim in claims:
+                self._held.pop(claim, None)
+
+    def _hold(self, claims: Collection[Claim]) -> None:
+        """Note what is this round's, so that its leases are prolonged and ended."""
+        self._has_claimed |= bool(claims)
+        self._held |= dict.fromkeys(claims)
 
     async def _record(self, results: "asyncio.Queue[Result | None]") -> None:
-        """Record what has come in since the last batch, until None comes."""
+        """Record what has come in, many at once, until None comes."""
         while (first := await results.get()) is not None:
             batch = [first]
+            if results.empty():
+                await asyncio.sleep(BATCH_SECONDS)
             while not results.empty() and len(batch) < BATCH_MAX:
                 if (more := results.get_nowait()) is None:
                     results.put_nowait(None)
                     break
                 batch.append(more)
             self.counts.kept += await sync_to_async(record_peers)(batch, now=self.clock())
+            for row in batch:
+                if not row.claim.open:
+                    self._held.pop(row.claim, None)
 
     def _progress(self, session: Session, stage: Stage) -> None:
         self.tell(f"{session.address}:{session.port} {stage.value}")

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from partners.actions.chains import link_chains
-from partners.actions.probing import _keep_certificates
+from partners.actions.observations import keep_certificates
 from partners.core.facts_json import facts_key, facts_to_json, profile_key, profile_to_json
 from partners.core.observation import (
     Dnssec,
@@ -41,7 +41,7 @@ def seen(key: str, leaf: Certificate, *, at: datetime, address: str = "192.0.2.2
         observation = _kept(facts)
         Sighting.objects.create(endpoint=endpoint, observation=observation, first_seen=at, last_seen=at)
         if facts.tls:
-            _keep_certificates(set(facts.tls.chain), now=at)
+            keep_certificates(set(facts.tls.chain), now=at)
             link_chains([(observation.pk, facts.tls.chain)])
 
 
