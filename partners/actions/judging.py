@@ -15,9 +15,12 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, FilteredRelation, OuterRef, Q
 
+from partners.actions.alarming import note_alarms
+from partners.actions.endings import Endings, endings_of, warning_shares
 from partners.actions.inforce import InForce, maps_in_force
 from partners.actions.rollovers import accepted_pins, note_sights, rolls_over
 from partners.actions.stored import Stored, facts_of
+from partners.core.alarms import Alarm, alarms_of
 from partners.core.compliance import Compliance, Move, State, assess
 from partners.core.levels import Protection
 from partners.core.names import table_key
@@ -54,15 +57,21 @@ class _Case:
     facts: dict[int, Stored]
     stamp: Stamp
     judged: list[tuple[Nexthop, InForce, Verdict]] = field(default_factory=list)
+    endings: Endings = field(default_factory=Endings)
 
     def is_own(self, verdict: Verdict) -> bool:
         """Whether *verdict* rests on a key of this channel, not on another one's parent or on the default."""
         return verdict.key is not None and table_key(verdict.key) in self.own
 
     @property
+    def own_judged(self) -> list[tuple[Nexthop, InForce, Verdict]]:
+        """What was judged by the channel's own entries: that alone counts for it."""
+        return [judged for judged in self.judged if self.is_own(judged[2])]
+
+    @property
     def released(self) -> list[Verdict]:
         """The verdicts that count for this channel."""
-        return [verdict for _row, _one, verdict in self.judged if self.is_own(verdict)]
+        return [verdict for _row, _one, verdict in self.own_judged]
 
 
 def judge_nexthops(pks: Collection[int], *, now: datetime) -> list[Move]:
@@ -103,6 +112,7 @@ def _judge(pks: Sequence[int], maps: Sequence[InForce], *, now: datetime) -> lis
             case.judged = [
                 (row, one, one.verdict(row.key, case.facts[row.pk], now=now)) for row in case.nexthops for one in maps
             ]
+        _note_endings(cases, now=now)
         try:
             with transaction.atomic():
                 stale, moved = _write(cases, now=now)
@@ -119,6 +129,14 @@ def _judge(pks: Sequence[int], maps: Sequence[InForce], *, now: datetime) -> lis
             return moves
     log.warning("compliance.busy", nexthops=len(pks))  # judge_due comes by
     return moves
+
+
+def _note_endings(cases: Sequence[_Case], *, now: datetime) -> None:
+    """Ask the judge which certificate that ends soon would stop mail; nearly all cases have none."""
+    shares = warning_shares({case.channel.partner_id for case in cases})
+    for case in cases:
+        share = shares[case.channel.partner_id]
+        case.endings = endings_of(case.channel, case.own_judged, case.facts, case.pins, share=share, now=now)
 
 
 def _cases(pks: Sequence[int]) -> list[_Case]:
@@ -171,15 +189,18 @@ def _write(cases: Sequence[_Case], *, now: datetime) -> tuple[list[_Case], list[
         Pin.objects.bulk_update(pins, ["seen_on", "seen_of", "seen_everywhere_at"])
     opened: list[ComplianceInterval] = []
     moved: list[tuple[_Case, Move]] = []
+    alarms: list[tuple[Channel, tuple[Alarm, ...]]] = []
     for case in fresh:
-        move, interval = _next_state(case, rows.get(case.channel.pk), now=now)
+        move, interval, after = _next_state(case, rows.get(case.channel.pk), now=now)
         opened += [interval] if interval else []
         moved += [(case, move)] if move else []
+        alarms.append((case.channel, _alarms(case, after, now=now)))
     kept = [row for case in fresh if (row := rows.get(case.channel.pk)) is not None]
     if kept:
         ComplianceInterval.objects.bulk_update(kept, ["cause", "where", "unknown_since", "known_at", "valid_to"])
     if opened:
         ComplianceInterval.objects.bulk_create(opened)
+    note_alarms(alarms, now=now)
     return [case for case in cases if stamps[case.channel.pk] != case.stamp], moved
 
 
@@ -236,8 +257,10 @@ def _host_json(row: HostOutcome) -> dict[str, Any]:
 
 def _next_state(
     case: _Case, row: ComplianceInterval | None, *, now: datetime
-) -> tuple[Move | None, ComplianceInterval | None]:
-    """Prolong *row*, the open interval of a channel, or close it; return the move and the next interval, unsaved.
+) -> tuple[Move | None, ComplianceInterval | None, Compliance | None]:
+    """Prolong *row*, the open interval of a channel, or close it; return the move, the next interval, and the state.
+
+    The interval is unsaved.
 
     No verdict means that no map holds an entry of the channel: that is a fact, and ends whatever state there was.
     """
@@ -245,7 +268,7 @@ def _next_state(
     if case.channel.removed_at is not None and not verdicts:
         if row is not None:
             row.valid_to = now
-        return None, None
+        return None, None, None
     current = _compliance(row) if row else None
     if current is not None and not verdicts:
         current = replace(current, last_known=None)
@@ -261,12 +284,20 @@ def _next_state(
     if row is not None and move is None:
         for name, value in fields.items():
             setattr(row, name, value)
-        return None, None
+        return None, None, after
     if row is not None:
         row.valid_to = now
-    return move, ComplianceInterval(
+    opened = ComplianceInterval(
         channel=case.channel, state=after.state.value, valid_from=after.since, recorded_at=now, **fields
     )
+    return move, opened, after
+
+
+def _alarms(case: _Case, state: Compliance | None, *, now: datetime) -> tuple[Alarm, ...]:
+    """Return what is to be told of *case* in *state*, None for a channel that was given up."""
+    if state is None:
+        return ()
+    return alarms_of(state, case.released, now, breaks=case.endings.breaks, pin=case.endings.pin)
 
 
 def _compliance(row: ComplianceInterval) -> Compliance:
