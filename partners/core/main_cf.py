@@ -156,8 +156,6 @@ def relay_settings(
         raise SettingsRefused("tafile", f"more than {TA_FILES_MAX} files are named")
     owner = main_cf.value("mail_owner")
     read_files = tuple((path, files.read(_ta_path(path, queue, chroot=chroot), reader=owner)) for path in paths)
-    if not settings.ca_pem and not settings.tls_engine_failure:
-        settings = settings.with_(smtp_tls_CAfile="", smtp_tls_CApath="")  # read, and nothing is there to be trusted
     return settings.with_(ta_files=read_files)
 
 

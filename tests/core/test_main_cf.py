@@ -5,7 +5,7 @@ from OpenSSL import crypto
 
 from partners.core.errors import SettingsRefused
 from partners.core.levels import SecurityLevel
-from partners.core.main_cf import NOT_SET, MainCf, relay_settings
+from partners.core.main_cf import NOT_SET, MainCf, relay_settings, unheeded
 from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
 from tests.kit.ca import Certificate
 
@@ -18,7 +18,7 @@ class Files:
     def __init__(self, **contents: str) -> None:
         self.contents = {path: text.encode() for path, text in contents.items()}
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, *, reader: str = "") -> bytes | None:
         return self.contents.get(path)
 
     def names(self, path: str) -> list[str]:
@@ -150,3 +150,24 @@ def test_a_value_that_stops_postfix_is_refused(name: str, value: str):
 def test_the_level_of_main_cf_is_an_enum():
     """So that the rest of the core never compares texts."""
     assert settings({"smtp_tls_security_level": "dane-only"}).smtp_tls_security_level is SecurityLevel.DANE_ONLY
+
+
+def test_a_directory_without_a_root_trusts_nothing():
+    """It was read: that is known, and not a missing setting."""
+    relay = settings({"smtp_tls_CApath": "/etc/certs"})
+
+    assert (relay.ca_is_known, relay.ca_pem) == (True, b"")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"tls_eecdh_auto_curves": "X448"}, "tls_eecdh_auto_curves = X448"),
+        ({"line_length_limit": "2048"}, ""),
+        ({"smtp_tls_per_site": "hash:/etc/postfix/site"}, "smtp_tls_per_site"),
+        ({}, ""),
+    ],
+)
+def test_what_is_not_followed_is_told(given: dict[str, str], said: str):
+    """An outcome that may be otherwise is better not known."""
+    assert said in unheeded(MainCf(given, PostfixRelease(3, 7, 11)))

@@ -1,6 +1,7 @@
 """The files that a described relay would read, on this machine; sizes are bounded, and what did not change is kept."""
 
 import os
+import pwd
 import stat
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ NAMES_MAX = 10_000
 KEPT_MAX = 1024
 
 _Stamp = tuple[int, int, int]
+_Question = tuple[str, str, bytes | list[str] | None]  # path, who opens it, the answer
 
 
 class RelayFiles:
@@ -20,31 +22,37 @@ class RelayFiles:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, tuple[_Stamp, bytes]] = OrderedDict()
-        self.asked: list[tuple[str, bytes | list[str] | None]] = []
+        self.asked: list[_Question] = []
 
-    def read(self, path: str) -> bytes | None:
-        """Return the contents of *path*; None where it cannot be read, is no regular file, or is too large."""
-        content = self._content(path)
-        self.asked.append((path, content))
+    def read(self, path: str, *, reader: str = "") -> bytes | None:
+        """Return the contents of *path*; None where it cannot be read, is no regular file, or is too large.
+
+        reader: the user who opens it on the relay; root may read all, and smtp(8) is not root any more.
+        """
+        content = self._content_for(reader, path)
+        self.asked.append((path, reader, content))
         return content
 
     def names(self, path: str) -> list[str]:
         """Return the names in the directory *path*, [] where it cannot be read or holds too many."""
         found = _names(path)
-        self.asked.append((path, found))
+        self.asked.append((path, "", found))
         return found
 
-    def forget_asked(self) -> tuple[tuple[str, bytes | list[str] | None], ...]:
+    def forget_asked(self) -> tuple[_Question, ...]:
         """Return what was asked since the last call, each with the answer."""
         asked, self.asked = tuple(self.asked), []
         return asked
 
-    def is_as_before(self, asked: Iterable[tuple[str, bytes | list[str] | None]]) -> bool:
+    def is_as_before(self, asked: Iterable[_Question]) -> bool:
         """Whether all that was *asked* would be answered in the same way now."""
         return all(
-            _names(path) == answer if isinstance(answer, list) else self._content(path) is answer
-            for path, answer in asked
+            _names(path) == answer if isinstance(answer, list) else self._content_for(reader, path) is answer
+            for path, reader, answer in asked
         )
+
+    def _content_for(self, reader: str, path: str) -> bytes | None:
+        return self._content(path) if not reader or _may_read(reader, path) else None
 
     def _content(self, path: str) -> bytes | None:
         try:
@@ -68,6 +76,28 @@ class RelayFiles:
         if len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
         return content
+
+
+def _may_read(user: str, path: str) -> bool:
+    """Whether the permissions let *user*, or a stranger where this machine has no such user, read *path*."""
+    try:
+        entry = pwd.getpwnam(user)
+        owner, groups = entry.pw_uid, set(os.getgrouplist(user, entry.pw_gid))
+    except KeyError:
+        owner, groups = -1, set[int]()
+    try:
+        place = Path(path).resolve(strict=True)
+        steps = [(place.stat(), stat.S_IRUSR), *((parent.stat(), stat.S_IXUSR) for parent in place.parents)]
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: links that lead round in a circle
+        return False
+    return owner == 0 or all(_grants(status, bit, owner, groups) for status, bit in steps)
+
+
+def _grants(status: os.stat_result, bit: int, owner: int, groups: set[int]) -> bool:
+    """Whether *bit*, of the owner's three, is set for the class of users that *owner* and *groups* fall into."""
+    if status.st_uid == owner:
+        return bool(status.st_mode & bit)
+    return bool(status.st_mode & (bit >> 3 if status.st_gid in groups else bit >> 6))
 
 
 def _names(path: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from partners.core.errors import RefusedInput, SettingsRefused
 from partners.core.grammar import Invalid, ParsedPolicy, parse_value
-from partners.core.main_cf import FRESH_INSTALL, Files, MainCf, relay_settings
+from partners.core.main_cf import FRESH_INSTALL, Files, MainCf, relay_settings, unheeded
 from partners.core.names import Nexthop, shown
 from partners.core.policy_maps import Found, find_policy, read_sources, rows
 from partners.core.relay import DEBIAN_12, OpensslRelease, PostfixRelease, RelaySettings
@@ -21,7 +21,7 @@ HEADERS_MAX = 1000
 SECONDS_MAX = 10**9
 RELAYS_MAX = 256
 
-_Asked = tuple[tuple[str, bytes | list[str] | None], ...]
+_Asked = tuple[tuple[str, str, bytes | list[str] | None], ...]
 _Kept = tuple[RelaySettings, ParsedPolicy | Invalid | None]
 
 
@@ -90,7 +90,7 @@ class RequestReader:
             relay=relay,
             policy=policy,
             key=found.key,
-            unknown=found.unknown,
+            unknown=found.unknown or unheeded(main_cf),
             message_age=_age(fields),
             headers=_headers(fields),
         )
@@ -129,8 +129,6 @@ def _found(fields: dict[str, Any], nexthop: str, main_cf: MainCf, files: Files) 
         if not isinstance(row, dict):
             raise Unusable(f'"table" row {number} is no object with key and value')
         pairs.append((_typed(row, "key", str), _typed(row, "value", str)))
-    if main_cf.value("smtp_tls_per_site") and not table:
-        return Found(unknown="smtp_tls_per_site is set: tables of that old kind are not followed here")
     return find_policy((rows(pairs),), nexthop)
 
 
