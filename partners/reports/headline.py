@@ -191,9 +191,10 @@ def _why(page: ChannelPage, codes: Sequence[str], now: datetime) -> str:
         parts.append(
             ngettext(
                 "The next message would be delivered to its one address.",
-                "The next message would be delivered to any of %s addresses.",
+                "The next message would be delivered to any of %(count)s addresses.",
                 count,
-            ).replace("%s", str(count))
+            )
+            % {"count": count}
             if page.taking == count
             else _("%(taking)s of %(count)s addresses would take the next message.")
             % {"taking": page.taking, "count": count}

@@ -171,8 +171,10 @@ def _note(rollover: Rollover, count: tuple[int, int], *, switched: bool) -> tupl
         )
     return (
         "ok",
-        ngettext("The one address shows the new certificate", "All %s addresses show the new certificate", count[1])
-        % (() if count[1] == 1 else count[1]),
+        ngettext(
+            "The one address shows the new certificate", "All %(count)s addresses show the new certificate", count[1]
+        )
+        % {"count": count[1]},
         _("There is nothing left for you to do."),
     )
 
