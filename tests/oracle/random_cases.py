@@ -41,6 +41,7 @@ REPLIES: tuple[Mapping[str, Reply], ...] = (
     {"TLS EHLO": CLOSE}, {"TLS EHLO": CLOSING_421}, {"TLS EHLO": "500 What?"},
 )  # fmt: skip
 DNSSEC = {"smtp_dns_support_level": "dnssec"}
+IMPATIENT = {"smtp_helo_timeout": "5s", "smtp_starttls_timeout": "5s"}
 INSECURE_MX = "smtp_tls_dane_insecure_mx_policy"
 # What a relay may have set, one value of each; a relay is a draw of some of them.
 MAIN_CF: Mapping[str, Sequence[Text]] = {
@@ -108,7 +109,7 @@ def _relay(dice: Random) -> dict[str, Text]:
     """Draw up to four settings; most relays believe in DNSSEC."""
     settings = dice.sample(list(MAIN_CF), dice.choice((0, 1, 1, 2, 3, 4)))
     drawn = {name: dice.choice(MAIN_CF[name]) for name in settings}
-    return {**drawn, **(DNSSEC if dice.random() < 0.6 else {})}
+    return {**IMPATIENT, **drawn, **(DNSSEC if dice.random() < 0.6 else {})}
 
 
 def _case(dice: Random, name: str, relays: Sequence[Mapping[str, Text]]) -> Case:
@@ -162,8 +163,33 @@ def _host(dice: Random) -> Host:
         script = Script(handshake=dice.choice(("alert", "close", "garbage", "reset")))
     elif lot < 0.3:
         script = Script(replies=dice.choice(REPLIES))
+    elif lot < 0.4:
+        step = dice.choice(("GREETING", "EHLO", "EHLO", "STARTTLS", "TLS EHLO"))
+        script = Script(replies={step: _babble(dice, step)})
     version = 6 if dice.random() < 0.2 else 4
     return Host(leaf=_leaf(dice), script=script, tls=dice.choice(TLS), version=version, listens=dice.random() > 0.06)
+
+
+def _babble(dice: Random, step: str) -> bytes:
+    """Draw a reply of up to four lines, each right or wrong in code, separator, text and end."""
+    good = b"220" if step in {"GREETING", "STARTTLS"} else b"250"
+    count = dice.choice((1, 2, 2, 3, 4))
+    lines = []
+    for number in range(count):
+        code = dice.choice(
+            (good,) * 12 + (b"250", b"220", b"354", b"421", b"454", b"554", b"999", b"25", b"2500", b"", b" ")
+        )
+        between = b" " if number == count - 1 else b"-"
+        between = dice.choice((between,) * 12 + (b"", b"\t", b" ", b"-"))
+        text = b" ".join(dice.choice(_BABBLE) for _ in range(dice.choice((0, 1, 1, 2, 3))))
+        lines.append(code + between + text + dice.choice((b"\r\n",) * 15 + (b"\n", b"\r\r\n", b" \r\n", b"\0\r\n")))
+    return b"".join(lines)
+
+
+_BABBLE = (
+    b"mx", b"mx.example.com", b"ESMTP", b"STARTTLS", b"STARTTLS", b"STARTTLS", b"starttls", b"SIZE 1000", b"relay.example",
+    b"4.7.0", b"5.7.1", b"2.0.0", b"****", b"x" * 600, b"\xff\xfe", b"a\0b", b"=", b"AUTH=LOGIN", b"PIPELINING", b"-", b"",
+)  # fmt: skip
 
 
 def _leaf(dice: Random) -> Maker:
