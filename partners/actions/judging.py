@@ -24,6 +24,7 @@ from partners.core.alarms import Alarm, alarms_of
 from partners.core.compliance import Compliance, Move, State, assess
 from partners.core.levels import Protection
 from partners.core.names import table_key
+from partners.core.observation import NotMeasuredCause
 from partners.core.verdict import HostOutcome, Verdict
 from partners.models import (
     Channel,
@@ -41,6 +42,9 @@ __all__ = ["JUDGED_MAX_AGE", "judge_due", "judge_nexthops"]
 _ATTEMPTS = 3
 _AT_ONCE = 100  # nexthops whose verdicts are written in one short transaction
 JUDGED_MAX_AGE = timedelta(minutes=10)  # a certificate ends without a new fact; a worker may die before it judged
+
+# What a row raises whose JSON is of the right shape while a value in it is of a wrong kind.
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError)
 
 log = structlog.get_logger(__name__)
 Stamp = tuple[object, ...]
@@ -109,9 +113,7 @@ def _judge(pks: Sequence[int], maps: Sequence[InForce], *, now: datetime) -> lis
     for _ in range(_ATTEMPTS):
         cases = _cases(pks)
         for case in cases:
-            case.judged = [
-                (row, one, one.verdict(row.key, case.facts[row.pk], now=now)) for row in case.nexthops for one in maps
-            ]
+            case.judged = [judged for row in case.nexthops for judged in _verdicts(case, row, maps, now=now)]
         _note_endings(cases, now=now)
         try:
             with transaction.atomic():
@@ -129,6 +131,21 @@ def _judge(pks: Sequence[int], maps: Sequence[InForce], *, now: datetime) -> lis
             return moves
     log.warning("compliance.busy", nexthops=len(pks))  # judge_due comes by
     return moves
+
+
+def _verdicts(
+    case: _Case, row: Nexthop, maps: Sequence[InForce], *, now: datetime
+) -> list[tuple[Nexthop, InForce, Verdict]]:
+    """Judge *row* on each relay group. Facts that cannot be read are set aside: unknown, and nobody else's matter."""
+    try:
+        found = [(row, one, one.verdict(row.key, case.facts[row.pk], now=now)) for one in maps]
+    except _UNREADABLE as cause:
+        log.error("judge.unreadable", nexthop=row.key, cause=f"{type(cause).__name__}: {cause}")  # noqa: TRY400  the cause says it
+        case.facts[row.pk] = Stored(unreadable=type(cause).__name__)
+        found = [(row, one, one.verdict(row.key, case.facts[row.pk], now=now)) for one in maps]
+    if not case.facts[row.pk].unreadable:
+        return found
+    return [(row, one, replace(verdict, unknown=NotMeasuredCause.UNREADABLE.value)) for row, one, verdict in found]
 
 
 def _note_endings(cases: Sequence[_Case], *, now: datetime) -> None:
@@ -210,7 +227,7 @@ def _write_verdicts(cases: Iterable[_Case], *, now: datetime) -> None:
         _verdict_row(row, one.map.group, verdict, is_own=case.is_own(verdict), now=now)
         for case in cases
         for row, one, verdict in case.judged
-        if case.facts[row.pk].dns is not None
+        if case.facts[row.pk].dns is not None or case.facts[row.pk].unreadable
     ]
     names = [one.attname for one in VerdictRow._meta.concrete_fields if one.name not in {"id", "nexthop", "group"}]  # noqa: SLF001  Django's documented model API
     VerdictRow.objects.bulk_create(

@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from partners.core.facts_json import facts_from_json, profile_from_json
 from partners.core.observation import NexthopFacts, NotMeasured, NotMeasuredCause, PeerFacts
 from partners.core.verdict import PeerKey
@@ -12,13 +14,20 @@ from partners.models import DnsSighting, Endpoint, Nexthop, Sighting
 
 __all__ = ["Stored", "facts_of", "peers_of"]
 
+_DETAIL_MAX = 512
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The newest facts of a nexthop. dns: None before the first lookup; peers: one per address and TLS profile."""
+    """The newest facts of a nexthop. dns: None before the first lookup; peers: one per address and TLS profile.
+
+    unreadable: why what is stored of the DNS cannot be read; then dns is None, and nobody else's facts are touched.
+    """
 
     dns: NexthopFacts | None = None
     peers: tuple[PeerFacts | NotMeasured, ...] = ()
+    unreadable: str = ""
 
     @property
     def by_key(self) -> dict[PeerKey, PeerFacts | NotMeasured]:
@@ -44,7 +53,7 @@ def facts_of(nexthops: Collection[Nexthop]) -> dict[int, Stored]:
     if not keys:
         return {}
     seen = DnsSighting.objects.filter(nexthop__in=keys, current=True).select_related("observation")
-    dns = {one.nexthop_id: _dns(one, keys[one.nexthop_id]) for one in seen}
+    dns = {one.nexthop_id: _dns_or_fault(one, keys[one.nexthop_id]) for one in seen}
     endpoints: dict[int, Endpoint] = {}
     tied: dict[int, list[int]] = defaultdict(list)
     ties = Endpoint.nexthops.through.objects.filter(nexthop__in=keys).order_by("endpoint_id")
@@ -53,9 +62,18 @@ def facts_of(nexthops: Collection[Nexthop]) -> dict[int, Stored]:
         tied[tie.nexthop_id].append(tie.endpoint_id)
     peers = peers_of(endpoints)
     return {
-        pk: Stored(dns[pk], tuple(peers[one] for one in tied[pk] if one in peers)) if pk in dns else Stored()
+        pk: replace(dns[pk], peers=tuple(peers[one] for one in tied[pk] if one in peers)) if pk in dns else Stored()
         for pk in keys
     }
+
+
+def _dns_or_fault(sighting: DnsSighting, key: str) -> Stored:
+    """Return what the DNS says of *key*, or why that cannot be read: a row that somebody else wrote or broke."""
+    try:
+        return Stored(_dns(sighting, key))
+    except (ValueError, TypeError) as cause:
+        log.error("facts.unreadable", nexthop=key, observation=sighting.observation_id, cause=str(cause))  # noqa: TRY400  the cause says it
+        return Stored(unreadable=str(cause)[:_DETAIL_MAX] or type(cause).__name__)
 
 
 def _dns(sighting: DnsSighting, key: str) -> NexthopFacts:
@@ -78,19 +96,33 @@ def _peer(endpoint: Endpoint, sighting: Sighting | None) -> PeerFacts | NotMeasu
     """Return what is known of *endpoint*, None before the first try."""
     failed = bool(endpoint.not_measured) and endpoint.tried_at is not None
     if sighting is not None and not (failed and endpoint.tried_at and endpoint.tried_at > sighting.last_seen):
-        facts = facts_from_json(sighting.observation.facts)
-        if not isinstance(facts, PeerFacts):
-            raise TypeError(f"endpoint {endpoint}: observation {sighting.observation_id} holds no peer's facts")
-        return replace(facts, address=str(endpoint.address.address), port=endpoint.port, seen_at=sighting.last_seen)
+        try:
+            return _seen_at(endpoint, sighting)
+        except (ValueError, TypeError) as cause:
+            log.error("facts.unreadable", endpoint=str(endpoint), observation=sighting.observation_id, cause=str(cause))  # noqa: TRY400  the cause says it
+            return _not_measured(endpoint, sighting.last_seen, NotMeasuredCause.UNREADABLE, str(cause)[:_DETAIL_MAX])
     if not failed or endpoint.tried_at is None:
         return None
+    cause_known = NotMeasuredCause(endpoint.not_measured)
+    return _not_measured(endpoint, endpoint.tried_at, cause_known, endpoint.not_measured_detail)
+
+
+def _seen_at(endpoint: Endpoint, sighting: Sighting) -> PeerFacts:
+    """Return what was seen at *endpoint*. Errors: ValueError and TypeError where the row holds no such facts."""
+    facts = facts_from_json(sighting.observation.facts)
+    if not isinstance(facts, PeerFacts):
+        raise TypeError(f"endpoint {endpoint}: observation {sighting.observation_id} holds no peer's facts")
+    return replace(facts, address=str(endpoint.address.address), port=endpoint.port, seen_at=sighting.last_seen)
+
+
+def _not_measured(endpoint: Endpoint, at: datetime, cause: NotMeasuredCause, detail: str) -> NotMeasured:
     return NotMeasured(
         address=str(endpoint.address.address),
         port=endpoint.port,
         profile=profile_from_json(endpoint.profile),
-        tried_at=endpoint.tried_at,
-        cause=NotMeasuredCause(endpoint.not_measured),
-        detail=endpoint.not_measured_detail,
+        tried_at=at,
+        cause=cause,
+        detail=detail,
     )
 
 

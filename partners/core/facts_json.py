@@ -67,7 +67,7 @@ def facts_from_json(raw: Mapping[str, Any]) -> Facts:
         "peer": peer_facts_from_json,
         "not-measured": not_measured_from_json,
     }
-    kind = raw.get("kind")
+    kind = raw.get("kind") if isinstance(raw, Mapping) else None
     if kind not in readers:
         raise ValueError(f"facts of kind {str(kind)[:40]!r} are not known")
     return readers[kind](raw)

@@ -204,6 +204,7 @@ class NotMeasuredCause(Enum):
     NEVER = "never-probed"
     CANCELLED = "cancelled"
     CRASHED = "crashed"
+    UNREADABLE = "unreadable"  # what is stored of it
 
 
 @dataclass(frozen=True, slots=True)
