@@ -85,6 +85,7 @@ def profiles_needed(
         (hop.address, port, profile_for(here, facts.nexthop, _name_in_force(hop.host, relay)))
         for hop in route
         for here in (resolve_at(effective, policy, facts, hop.host, relay),)
+        if _barred(here, _name_in_force(hop.host, relay)) is None
     )
 
 

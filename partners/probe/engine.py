@@ -148,22 +148,31 @@ class Engine:
 
         Errors: NameRefused for a key that is no destination.
         """
-        resolver = self._resolver or Resolver(limits=self._limits)
-        facts = await resolver.resolve(nexthop, now=self._clock())
-        wanted = dict.fromkeys(
+        facts = await self.look_up(nexthop)
+        wanted = (
             Target(address, nexthop.port, profile)
             for host in facts.hosts
             for profile in profiles(facts, host)
             for address in host.addresses
         )
+        return facts, await self.probe_all(wanted, progress=progress)
+
+    async def look_up(self, nexthop: Nexthop) -> NexthopFacts:
+        """Return what the DNS says about *nexthop*. Errors: NameRefused for a key that is no destination."""
+        resolver = self._resolver or Resolver(limits=self._limits)
+        return await resolver.resolve(nexthop, now=self._clock())
+
+    async def probe_all(self, targets: Iterable[Target], *, progress: Progress = _silent) -> dict[PeerKey, Outcome]:
+        """Return the outcome of each of *targets*, in their order."""
+        wanted = dict.fromkeys(targets)
         if len(wanted) == 1:
             (target,) = wanted
-            return facts, {_key(target): await self._job(target, progress)}
+            return {_key(target): await self._job(target, progress)}
         peers: dict[PeerKey, Outcome] = {}
         async with contextlib.aclosing(self.run(wanted, progress=progress)) as outcomes:
             async for outcome in outcomes:
                 peers[outcome.address, outcome.port, outcome.profile] = outcome
-        return facts, {(target.address, target.port, target.profile): peers[_key(target)] for target in wanted}
+        return {_key(target): peers[_key(target)] for target in wanted}
 
     def stop(self) -> None:
         """Take no further targets and cancel what runs: each yields NotMeasured(CANCELLED)."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from partners.core.grammar import Invalid
 from partners.core.observation import (
     LookupStatus,
     NexthopFacts,
@@ -171,3 +172,8 @@ def test_releases_of_debian_agree_on_a_good_peer() -> None:
     relays = [replace(RELAY, postfix=postfix, openssl=openssl) for postfix, openssl in (DEBIAN_12, DEBIAN_13)]
 
     assert [said(VERIFY, peer(), relay) for relay in relays] == ["Verified", "Verified"]
+
+
+def test_no_session_is_asked_for_where_postfix_makes_none():
+    """A refused entry connects nowhere, so that nobody has to be probed for it."""
+    assert profiles_needed(Invalid("invalid attribute"), dns(), RELAY) == frozenset()

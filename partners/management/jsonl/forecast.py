@@ -10,7 +10,6 @@ from datetime import datetime
 
 from partners.core.names import Nexthop
 from partners.core.observation import (
-    HostFacts,
     LookupStatus,
     NexthopFacts,
     NotMeasured,
@@ -25,8 +24,9 @@ from partners.core.route import is_dns_disabled, is_own_mx
 from partners.core.several import Element
 from partners.core.verdict import judge, profiles_needed
 from partners.management.jsonl.request import Request
+from partners.probe.session import Target
 
-__all__ = ["asked_nexthop", "forecast", "is_asked_again", "profiles_of"]
+__all__ = ["asked_nexthop", "forecast", "is_asked_again", "targets_of"]
 
 PeerKey = tuple[str, int, TlsProfile]
 
@@ -51,10 +51,12 @@ def is_asked_again(request: Request, facts: NexthopFacts) -> bool:
     return facts.mx_asked and facts.mx_status is LookupStatus.FAILED and request.relay.ignore_mx_lookup_error
 
 
-def profiles_of(request: Request, facts: NexthopFacts, host: HostFacts) -> list[TlsProfile]:
-    """Return the client sides with which the addresses of *host* must be met."""
+def targets_of(request: Request, facts: NexthopFacts) -> list[Target]:
+    """Return the sessions without which the outcome is not known, and no other: none where the entry is not known."""
+    if request.unknown:
+        return []
     needed = profiles_needed(request.policy, facts, request.relay, headers=request.headers)
-    return list(dict.fromkeys(profile for address, _port, profile in needed if address in host.addresses))
+    return [Target(address, port, profile) for address, port, profile in needed]
 
 
 def forecast(

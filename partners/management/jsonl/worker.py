@@ -14,10 +14,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from partners.core.errors import PortalError
-from partners.core.observation import HostFacts, NexthopFacts, TlsProfile
 from partners.management.jsonl.answer import answer_line, error_line
-from partners.management.jsonl.forecast import asked_nexthop, forecast, is_asked_again, profiles_of
-from partners.management.jsonl.request import Request, RequestReader, Unusable, identity_of
+from partners.management.jsonl.forecast import asked_nexthop, forecast, is_asked_again, targets_of
+from partners.management.jsonl.request import RequestReader, Unusable, identity_of
 from partners.probe.engine import Engine
 
 __all__ = ["LENGTH", "REFUSED", "USABLE", "work"]
@@ -62,9 +61,10 @@ class _Worker:
         try:
             request = self._reader.read(line)
             asked = asked_nexthop(request)
-            facts, peers = await self._engine.probe_nexthop(asked, profiles=_chooser(request))
+            facts = await self._engine.look_up(asked)
             if is_asked_again(request, facts):
-                facts, peers = await self._engine.probe_nexthop(asked.as_host(), profiles=_chooser(request))
+                facts = await self._engine.look_up(asked.as_host())
+            peers = await self._engine.probe_all(targets_of(request, facts))
             answer = answer_line(request.identity, forecast(request, facts, peers, datetime.now(UTC)))
         except (Unusable, PortalError) as refused:
             mark, answer = REFUSED, error_line(identity_of(line), str(refused))
@@ -74,7 +74,3 @@ class _Worker:
         octets = answer.encode()
         if not answers.is_closing():  # else the first process has ended, and nobody wants to know
             answers.write(LENGTH.pack(len(octets) + 1) + mark + octets)
-
-
-def _chooser(request: Request) -> Callable[[NexthopFacts, HostFacts], list[TlsProfile]]:
-    return lambda facts, host: profiles_of(request, facts, host)
