@@ -17,6 +17,7 @@ from tests.kit.lab import lab
 HERE = Path(__file__).resolve().parent
 MANAGE = HERE.parents[1] / "manage.py"
 PORT = 25
+SYSTEM_CAS = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 class World:
@@ -33,7 +34,10 @@ class World:
         for name in ("peer", "client"):
             command = ["gcc", "-O2", "-o", str(directory / name), str(HERE / f"{name}.c"), "-lssl", "-lcrypto"]
             subprocess.run(command, check=True, timeout=120)
-        leaf = root_ca().leaf("mx.example.com")
+        root = root_ca()
+        leaf = root.leaf("mx.example.com")
+        self.ca_file = directory / "ca.pem"  # as large as a relay's: the system's bundle, and one more
+        self.ca_file.write_text(root.pem + (SYSTEM_CAS.read_text() if SYSTEM_CAS.exists() else ""))
         (directory / "chain.pem").write_text(leaf.chain_pem)
         (directory / "key.pem").write_text(leaf.key_pem)
 
@@ -61,12 +65,16 @@ class World:
             sys.exit(f"bench: the reference made {count} of {len(addresses)} handshakes")
         return float(seconds)
 
-    def predict(self, nexthops: Sequence[str], *options: str) -> tuple[float, float]:
-        """Return seconds in all, and seconds from the first answer to the last, of predict --jsonl."""
-        lines = "".join(
-            json.dumps({"id": one, "nexthop": one, "main_cf": {"smtp_tls_security_level": "encrypt"}}) + "\n"
-            for one in nexthops
-        )
+    def predict(self, nexthops: Sequence[str], *options: str, verified: bool = False) -> tuple[float, float]:
+        """Return seconds in all, and seconds from the first answer to the last, of predict --jsonl.
+
+        verified: at a level at which the certificate decides, with the CA file.
+        """
+        main_cf = {"smtp_tls_security_level": "encrypt"}
+        if verified:
+            main_cf = {"smtp_tls_security_level": "secure", "smtp_tls_CAfile": str(self.ca_file)}
+            main_cf["smtp_tls_secure_cert_match"] = "mx.example.com"
+        lines = "".join(json.dumps({"id": one, "nexthop": one, "main_cf": main_cf}) + "\n" for one in nexthops)
         command = [sys.executable, str(MANAGE), "predict", "--jsonl", *options]
         environment = {
             **os.environ,
@@ -87,7 +95,8 @@ class World:
             first_at = time.monotonic()
             answers = [first, *running.stdout]
             ended = time.monotonic()
-        sent = sum('"status":"sent","tls_status":"Untrusted"' in answer for answer in answers)
+        wanted = f'"status":"sent","tls_status":"{"Verified" if verified else "Untrusted"}"'
+        sent = sum(answer.count(wanted, 0, answer.find('"hosts"')) for answer in answers)
         if sent != len(nexthops):
             sys.exit(f"bench: {sent} of {len(nexthops)} were sent: {answers[0]}")
         return ended - begun, ended - first_at

@@ -3,7 +3,9 @@
 import argparse
 import os
 import sys
+import warnings
 
+from cryptography.utils import CryptographyDeprecationWarning
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
@@ -18,6 +20,7 @@ __all__ = ["main"]
 
 def main(words: list[str]) -> int:
     """Answer standard input line by line; return the exit status."""
+    warnings.filterwarnings("ignore", category=CryptographyDeprecationWarning)  # odd certificates are not ours to mend
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tlsportal.settings")
     parser = argparse.ArgumentParser(
         prog="manage.py predict", description="One JSON object a line in, one a line out, as they finish."
