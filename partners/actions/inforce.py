@@ -10,7 +10,6 @@ from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from partners.actions.maps import GroupMap
-from partners.actions.relay_groups import settings_of
 from partners.actions.stored import Stored
 from partners.core.errors import MapRefused
 from partners.core.grammar import ParsedPolicy
@@ -62,7 +61,7 @@ def maps_in_force() -> list[InForce]:
         in_force = _read.get(key)
         if in_force is None:
             one = map_on_relays(group)
-            in_force = InForce(one, settings_of(one.group, one.tafiles))
+            in_force = InForce(one, one.relay)
             if one.sha256 == key[0] or not (one.text or key[0]):  # else a release came in between
                 if len(_read) >= _READ_MAX:
                     _read.clear()
@@ -79,7 +78,7 @@ def map_on_relays(group: RelayGroup) -> GroupMap:
     artefact = artefact or of_group.filter(release__in=_published()).first()
     if artefact is None:
         return GroupMap(group, "")
-    one = GroupMap(group, artefact.text, dict(artefact.tafiles))
+    one = GroupMap(group, artefact.text, dict(artefact.tafiles), artefact.ca_pem)
     if one.sha256 != artefact.sha256:
         raise MapRefused(
             f"relay group {group.name}", f"the map of release {artefact.release_id} is not what was released"

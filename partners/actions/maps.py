@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from partners.actions.drafts import Snapshot
 from partners.actions.relay_groups import settings_of
+from partners.core.bundle import CA_NAME
 from partners.core.certificates import DIGESTS
 from partners.core.entry import PolicyEntry
 from partners.core.errors import EntryRefused, MapRefused, RefusedInput
@@ -17,33 +19,48 @@ from partners.core.levels import SecurityLevel
 from partners.core.names import Nexthop, lookup_keys, table_key
 from partners.core.policymap import render
 from partners.core.relay import RelaySettings
-from partners.models import Artefact, Channel, Head, Pin, PrivateAuthority, RelayGroup
+from partners.models import Artefact, CandidateMap, Channel, Head, Pin, PrivateAuthority, RelayGroup
 
 __all__ = ["GroupMap", "active_map", "active_text", "demand_entries", "keys_of", "render_group"]
 
-Applying = tuple[str, tuple[str | None, ...]]  # a value, and what each of its tafiles holds
+Applying = tuple[str, tuple[str | None, ...]]  # a value, and what each of its tafiles holds, or the CA set's hash
+_BY_CA = {SecurityLevel.VERIFY, SecurityLevel.SECURE}
 
 
 @dataclass(frozen=True)
 class GroupMap:
-    """The bytes of one relay group's map. tafiles: path as tafile= names it -> PEM."""
+    """The bytes of one relay group's map. tafiles: path as tafile= names it -> PEM; ca_pem: as of an Artefact."""
 
     group: RelayGroup
     text: str
     tafiles: dict[str, str] = field(default_factory=dict)
+    ca_pem: str | None = None
+
+    @classmethod
+    def of(cls, row: "Artefact | CandidateMap") -> "GroupMap":
+        """Return the map that *row* keeps; its group is read with it."""
+        return cls(row.group, row.text, dict(row.tafiles), row.ca_pem)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What a row keeps of it."""
+        columns = {"text": self.text, "tafiles": self.tafiles, "ca_pem": self.ca_pem, "sha256": self.sha256}
+        return {"group": self.group, **columns}
 
     @property
     def sha256(self) -> str:
-        """Hash of text and tafiles; of the text alone where there is no tafile."""
+        """Hash of text, CA set and tafiles; of the text alone where there is neither."""
         digest = hashlib.sha256(self.text.encode())
+        if self.ca_pem is not None:
+            digest.update(f"\0{CA_NAME}\0{self.ca_pem}".encode())
         for path, pem in sorted(self.tafiles.items()):
             digest.update(f"\0{path}\0{pem}".encode())
         return digest.hexdigest()
 
     @cached_property
     def relay(self) -> RelaySettings:
-        """The settings under which this map is judged, its tafiles included."""
-        return settings_of(self.group, self.tafiles)
+        """The settings under which this map is judged, its tafiles and its CA set included."""
+        return settings_of(self.group, self.tafiles, self.ca_pem)
 
     @cached_property
     def entries(self) -> dict[str, str]:
@@ -74,13 +91,24 @@ class GroupMap:
         return parse_value(self.entries[key], self.relay.postfix, self.relay)
 
     def applying(self, nexthop: str) -> Applying | None:
-        """Return what applies to *nexthop*, such that equal answers mean equal policies."""
+        """Return what applies to *nexthop*, such that equal answers mean equal policies.
+
+        The CA set is part of it where it decides. At the lower levels it moves a word in the log and no message.
+        """
         key = self.key_of(nexthop)
         if key is None:
-            return None
+            level = self.relay.smtp_tls_security_level
+            return ("", (self._ca_sha256,)) if level in _BY_CA else None
         policy = self.policy_of(key)
         paths = policy.tafile if isinstance(policy, ParsedPolicy) else ()
-        return self.entries[key], tuple(self.tafiles.get(path) for path in paths)
+        anchors = tuple(self.tafiles.get(path) for path in paths)
+        by_ca = isinstance(policy, ParsedPolicy) and policy.level in _BY_CA and not paths
+        return self.entries[key], (self._ca_sha256,) if by_ca else anchors
+
+    @cached_property
+    def _ca_sha256(self) -> str:
+        """Hash of the set that the relays read with this map."""
+        return hashlib.sha256(self.relay.ca_pem).hexdigest()
 
 
 def render_group(group: RelayGroup, shots: Mapping[int, Snapshot]) -> GroupMap:
@@ -99,7 +127,7 @@ def render_group(group: RelayGroup, shots: Mapping[int, Snapshot]) -> GroupMap:
         entries += [entry for entry, _files in own]
         if own:
             comments[min(entry.nexthop.text for entry in entries[-len(own) :])] = shot["comment"].splitlines()
-    return GroupMap(group, render(entries, comments=comments).text, tafiles)
+    return GroupMap(group, render(entries, comments=comments).text, tafiles, group.ca_pem)
 
 
 def active_map(group: RelayGroup) -> GroupMap:
@@ -108,7 +136,7 @@ def active_map(group: RelayGroup) -> GroupMap:
     artefact = Artefact.objects.filter(group=group, release=head.release).first() if head and head.release else None
     if artefact is None:
         return GroupMap(group, "")
-    active = GroupMap(group, artefact.text, dict(artefact.tafiles))
+    active = GroupMap(group, artefact.text, dict(artefact.tafiles), artefact.ca_pem)
     if active.sha256 != artefact.sha256:
         raise MapRefused(_("relay group %s") % group.name, _("its published map is not what was released"))
     return active

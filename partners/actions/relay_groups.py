@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_approver
+from partners.core.bundle import CA_NAME
 from partners.core.errors import SettingsRefused
 from partners.core.levels import SecurityLevel
 from partners.core.lifetime import TIME_UNITS, seconds_of
@@ -102,11 +103,14 @@ def settings_by_group() -> dict[int, RelaySettings | str]:
     return found
 
 
-def settings_of(group: RelayGroup, ta_files: Mapping[str, str] | None = None) -> RelaySettings:
+def settings_of(
+    group: RelayGroup, ta_files: Mapping[str, str] | None = None, ca_pem: str | None = None
+) -> RelaySettings:
     """Return what *group* says of its relays; SettingsRefused names the parameter that cannot be read.
 
-    ta_files: path -> PEM of the map that is to be judged.
+    ta_files, ca_pem: path -> PEM and the CA set of the map that is to be judged; None is the group's own set.
     """
+    authorities = group.ca_pem if ca_pem is None else ca_pem
     subject = _("relay group %s") % group.name
     try:
         postfix, openssl = PostfixRelease.parse(group.postfix), OpensslRelease.parse(group.openssl)
@@ -125,12 +129,12 @@ def settings_of(group: RelayGroup, ta_files: Mapping[str, str] | None = None) ->
             raise SettingsRefused(
                 subject, _("%(name)s = %(text)s cannot be read") % {"name": name, "text": text}
             ) from cause
-    if group.ca_pem and not given.get("smtp_tls_CAfile"):
-        given["smtp_tls_CAfile"] = f"{group.tafile_directory}/ca.pem"
+    if authorities and not given.get("smtp_tls_CAfile"):
+        given["smtp_tls_CAfile"] = f"{group.tafile_directory}/{CA_NAME}"
     return RelaySettings(
         postfix=postfix,
         openssl=openssl,
-        ca_pem=group.ca_pem.encode(),
+        ca_pem=authorities.encode(),
         ta_files=tuple((path, pem.encode()) for path, pem in sorted((ta_files or {}).items())),
         extra=tuple(extra),
         **given,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -43,14 +44,17 @@ def head() -> Release | None:
 def cut(changes: Iterable[Change], *, by: User, now: datetime) -> Candidate:
     """Freeze the published release with *changes* as bytes per relay group, with what the guard found.
 
-    Raises StaleRefused where a change is gone or rests on one that is not chosen, EntryRefused where a relay group
-    could not take an entry, MapRefused where nothing would be left of a map.
+    Without changes it carries what moved in the settings of relay groups: a CA set, a digest, a new group.
+    Raises RefusedInput where nothing would differ, StaleRefused where a change is gone or rests on one that is not
+    chosen, EntryRefused where a relay group could not take an entry, MapRefused where nothing would be left of a map.
     """
     demand_editor(by)
     chosen = _open_changes(changes)
     base = head()
     shots = with_changes(released_at(base.number if base else None), chosen)
     maps = [render_group(group, shots) for group in RelayGroup.objects.all()]
+    if not chosen and (base is None or all(one.sha256 == active_map(one.group).sha256 for one in maps)):
+        raise RefusedInput(_("candidate"), _("no change is chosen"), _("choose at least one"))
     report = _look_at(maps, now=now)
     with transaction.atomic():
         return _freeze(chosen, maps, report, base, by=by, now=now)
@@ -144,7 +148,7 @@ def roll_back(release: Release, *, by: User, now: datetime) -> Candidate:
     maps = []
     for group in RelayGroup.objects.all():
         old = Artefact.objects.filter(release=release, group=group).first()
-        maps.append(GroupMap(group, old.text, dict(old.tafiles)) if old else render_group(group, then_shots))
+        maps.append(_as_then(old) if old else render_group(group, then_shots))
     report = _look_at(maps, now=now)
     with transaction.atomic():
         changes = _restore(now_shots, then_shots, by=by, now=now)
@@ -164,11 +168,9 @@ def abandon(candidate: Candidate, *, by: User, now: datetime) -> None:
 
 
 def _open_changes(changes: Iterable[Change]) -> list[Change]:
-    """Return *changes* as they are now; StaleRefused for one that is released or withdrawn."""
+    """Return *changes* as they are now, which may be none; StaleRefused for one that is released or withdrawn."""
     wanted = {change.pk for change in changes}
     rows = list(Change.objects.filter(pk__in=wanted, release__isnull=True, withdrawn_at__isnull=True))
-    if not rows:
-        raise RefusedInput(_("candidate"), _("no change is chosen"), _("choose at least one"))
     if len(rows) != len(wanted):
         raise StaleRefused(_("candidate"), _("a chosen change is released or withdrawn"), _("choose again"))
     return rows
@@ -205,9 +207,7 @@ def _freeze(
     )
     candidate.changes.set(changes)
     for one in maps:
-        CandidateMap.objects.create(
-            candidate=candidate, group=one.group, text=one.text, tafiles=one.tafiles, sha256=one.sha256
-        )
+        CandidateMap.objects.create(candidate=candidate, **one.columns)
     detail = {"sha256": candidate.sha256, "changes": sorted(change.pk for change in changes)}
     audit.record("candidate.cut", f"candidate {candidate.pk}", by=by, now=now, detail=detail)
     return candidate
@@ -226,10 +226,12 @@ def _demand_content(one: GroupMap) -> None:
 def _frozen_maps(candidate: Candidate) -> list[GroupMap]:
     """Return the frozen maps; MapRefused where they are not, byte for byte, what was approved, or a group lacks one."""
     rows = candidate.maps.select_related("group").order_by("group__name")
-    maps = [GroupMap(row.group, row.text, dict(row.tafiles)) for row in rows]
+    maps = [GroupMap.of(row) for row in rows]
     subject = _("candidate %s") % candidate.pk
     if not maps or _sha256_of(maps) != candidate.sha256:
         raise MapRefused(subject, _("its bytes are not the ones that were cut"), _("cut it again"))
+    if any(one.ca_pem is None for one in maps):
+        raise StaleRefused(subject, _("it was cut before CA sets were part of a release"), _("cut it again"))
     if {one.group.pk for one in maps} != set(RelayGroup.objects.values_list("pk", flat=True)):
         raise StaleRefused(subject, _("the relay groups changed since it was cut"), _("cut it again"))
     for one in maps:
@@ -313,7 +315,7 @@ def _write_release(
     if not moved.update(release=release) or not still_open.update(state=Candidate.State.PUBLISHED, release=release):
         raise StaleRefused(subject, _("another release was published at this moment"), _("cut it again"))
     for one in maps:
-        Artefact.objects.create(release=release, group=one.group, text=one.text, tafiles=one.tafiles, sha256=one.sha256)
+        Artefact.objects.create(release=release, **one.columns)
     return release
 
 
@@ -334,6 +336,12 @@ def _settle(candidate: Candidate, release: Release, *, now: datetime) -> None:
             state=Pin.State.RETIRED, retired_at=now
         )
         free_keys(channel, draft)
+
+
+def _as_then(old: Artefact) -> GroupMap:
+    """Return the map of *old* to be released again; where it carried no CA set, with the one that its group has."""
+    one = GroupMap.of(old)
+    return one if one.ca_pem is not None else replace(one, ca_pem=one.group.ca_pem)
 
 
 def _restore(

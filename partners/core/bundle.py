@@ -1,4 +1,4 @@
-"""What a relay fetches: the map and its tafiles, described by a manifest whose bytes can be signed.
+"""What a relay fetches: the map, its CA set and its tafiles, described by a manifest whose bytes can be signed.
 
 Canonical: one release has one byte string, whoever makes it: JSON, UTF-8, keys sorted, no blanks, one final line end.
 """
@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from partners.core.errors import MapRefused
 
-__all__ = ["MAP_NAME", "Manifest", "is_signed", "manifest_of", "sign"]
+__all__ = ["CA_NAME", "MAP_NAME", "Manifest", "is_signed", "manifest_of", "sign"]
 
 MAP_NAME = "tls_policy"
+CA_NAME = "ca.pem"
 _FORMAT = 1
 _CONTEXT = b"tlsportal release manifest 1\n"  # a signature of a manifest is never one of anything else
 _PATH = re.compile(r"[A-Za-z0-9._/+@-]+", re.ASCII)
@@ -24,7 +25,10 @@ _PATH = re.compile(r"[A-Za-z0-9._/+@-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """release: number; group: relay group; files: (path, sha256, size), sorted by path; the map is `tls_policy`."""
+    """release: number; group: relay group; files: (path, sha256, size), sorted by path.
+
+    The map is `tls_policy`, the CA set `ca.pem`; it is missing where no public CA is trusted.
+    """
 
     release: int
     group: str
@@ -44,17 +48,19 @@ class Manifest:
         return hashlib.sha256(self.canonical).hexdigest()
 
 
-def manifest_of(release: int, group: str, text: str, tafiles: Mapping[str, str] | None = None) -> Manifest:
-    """Return the manifest of a map and its tafiles (path -> PEM).
+def manifest_of(
+    release: int, group: str, text: str, tafiles: Mapping[str, str] | None = None, *, ca_pem: str = ""
+) -> Manifest:
+    """Return the manifest of a map, its CA set and its tafiles (path -> PEM).
 
     Errors: MapRefused for an empty map, which never replaces a good one, and for a path that could leave its directory.
     """
     subject = f"release {release} for relay group {group}"
     if not text.strip():
         raise MapRefused(subject, "its map is empty; an empty map never replaces a good one", "cut it again")
-    contents = {MAP_NAME: text}
+    contents = {MAP_NAME: text, **({CA_NAME: ca_pem} if ca_pem else {})}
     for path, pem in (tafiles or {}).items():
-        if not _PATH.fullmatch(path) or ".." in path.split("/") or path == MAP_NAME:
+        if not _PATH.fullmatch(path) or ".." in path.split("/") or path in {MAP_NAME, CA_NAME}:
             raise MapRefused(subject, "the path of a tafile is not allowed", "letters, digits and . _ / + @ - make one")
         contents[path] = pem
     files = ((path, content.encode()) for path, content in sorted(contents.items()))

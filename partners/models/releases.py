@@ -103,12 +103,13 @@ class Candidate(models.Model):
 
 
 class CandidateMap(models.Model):
-    """The frozen bytes of a candidate for one relay group."""
+    """The frozen bytes of a candidate for one relay group. ca_pem: as of an Artefact."""
 
     candidate = models.ForeignKey(Candidate, models.CASCADE, related_name="maps")
     group = models.ForeignKey(RelayGroup, models.PROTECT, related_name="+")
     text = models.TextField()
     tafiles = models.JSONField(default=dict)
+    ca_pem = models.TextField(null=True)  # noqa: DJ001  "" trusts no public CA; NULL does not say
     sha256 = models.CharField(max_length=64)
 
     class Meta:
@@ -143,12 +144,16 @@ class Approval(models.Model):
 
 
 class Artefact(models.Model):
-    """What one relay group fetches of a release: the map and its tafiles, byte for byte."""
+    """What one relay group fetches of a release: the map, its CA set and its tafiles, byte for byte.
+
+    ca_pem: the public CAs, "" for none; None of a release from before sets were released: the group's own is assumed.
+    """
 
     release = models.ForeignKey(Release, models.PROTECT, related_name="artefacts")
     group = models.ForeignKey(RelayGroup, models.PROTECT, related_name="artefacts")
     text = models.TextField()
     tafiles = models.JSONField(default=dict)
+    ca_pem = models.TextField(null=True)  # noqa: DJ001  "" trusts no public CA; NULL does not say
     sha256 = models.CharField(max_length=64)
 
     class Meta:

@@ -11,6 +11,7 @@ from partners.core.names import lookup_keys
 from partners.core.relay import RelaySettings
 from partners.core.weakenings import weakenings
 from partners.models import Artefact, Candidate, Change, Head, Nexthop, Release
+from partners.reports.authorities import unreleased_groups
 from partners.reports.changed import GroupDiff, PartnerRow, group_diff, partner_rows
 from partners.reports.differences import Moved, compared, entries_among
 from partners.reports.findings import Owner
@@ -77,7 +78,7 @@ class ReleaseList:
     """What waits, what is cut, what was.
 
     drafts: the oldest DRAFTS_SHOWN of drafts_total, up to the key newest_draft. older: number below which the next page
-    of the history begins, None on the last.
+    of the history begins, None on the last. moved: relay groups whose settings wait for a release.
     """
 
     drafts: tuple[DraftRow, ...]
@@ -87,6 +88,7 @@ class ReleaseList:
     releases: tuple[HistoryRow, ...]
     published: Release | None
     older: int | None
+    moved: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def active_artefact(group: str) -> Artefact | None:
 
 
 def release_list(*, before: int = 0) -> ReleaseList:
-    """Return drafts, open candidates and a page of releases, in five queries. before: a number, 0 for the newest."""
+    """Return drafts, open candidates and a page of releases, in seven queries. before: a number, 0 for the newest."""
     published = published_release()
     waiting = Change.objects.filter(release__isnull=True, withdrawn_at__isnull=True)
     counted = waiting.aggregate(total=Count("pk"), newest=Max("pk"))
@@ -148,6 +150,7 @@ def release_list(*, before: int = 0) -> ReleaseList:
         releases=tuple(_history(one, published) for one in rows),
         published=published,
         older=rows[-1].number if rows and further else None,
+        moved=unreleased_groups(),
     )
 
 

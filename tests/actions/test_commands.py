@@ -11,9 +11,11 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from partners.actions.invitations import open_invitation
+from partners.actions.maps import GroupMap
 from partners.management.commands.export_policy import write_whole
-from partners.models import AuditEntry, Channel, Invitation, Partner, RelayGroup
+from partners.models import Artefact, AuditEntry, Channel, Head, Invitation, Partner, RelayGroup, Release
 from tests.actions.people import approver
+from tests.kit.ca import root_ca
 
 pytestmark = pytest.mark.django_db
 
@@ -185,6 +187,24 @@ class TestExportPolicy:
         assert list(tmp_path.iterdir()) == [target]
         with pytest.raises(OSError, match="No such file"):
             write_whole(tmp_path / "missing" / "tls_policy", b"x")
+
+    def test_what_the_map_needs_lies_beside_it(self, tmp_path: Path) -> None:
+        """The CA set and each tafile are written before the map, and named; the relays' own place is told."""
+        ca, own = root_ca("A public CA").pem, root_ca("Own").pem
+        boss, group = approver(), RelayGroup.objects.create(name="main", ca_pem=ca)
+        release = Release.objects.create(
+            number=1, author=boss, needs_second=False, published_at=timezone.now(), published_by=boss
+        )
+        one = GroupMap(group, "a.example\tsecure tafile=/etc/postfix/tlsportal/00.pem\n", {"/etc/x/00.pem": own}, ca)
+        Artefact.objects.create(release=release, **one.columns)
+        Head.objects.update_or_create(pk=1, defaults={"release": release})
+
+        told = run("export_policy", "-o", str(tmp_path / "tls_policy"))
+
+        assert [Path(line).name for line in told.split()] == ["ca.pem", "00.pem", "tls_policy"]
+        assert ((tmp_path / "ca.pem").read_text(), (tmp_path / "00.pem").read_text()) == (ca, own)
+        with pytest.raises(CommandError, match="otherwise"):
+            run("export_policy", "-o", str(tmp_path / "ca.pem"))
 
     def test_an_unknown_group_is_named(self) -> None:
         """With those there are."""

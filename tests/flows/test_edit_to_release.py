@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
+from io import StringIO
 
 import pytest
 from django.core.management import call_command
@@ -30,8 +30,8 @@ KEY, RECIPIENT = "acme.example", "someone@acme.example"
 class World:
     """One relay group with its Postfix, one partner's peer, an editor and two approvers."""
 
-    def __init__(self, relay: Postfix, peer: Peer, directory: Path) -> None:
-        self.relay, self.peer, self.directory = relay, peer, directory
+    def __init__(self, relay: Postfix, peer: Peer) -> None:
+        self.relay, self.peer = relay, peer
         self.group = RelayGroup.objects.create(name="main", tafile_directory=str(relay.config))
         self.eda, self.ann, self.bob = editor(), approver("ann"), approver("bob")
 
@@ -49,10 +49,8 @@ class World:
         shown = (candidate.sha256, candidate.findings_sha256)
         approve(candidate, seen=shown, by=second, now=datetime.now(UTC), word="looked at it", accept_stops=True)
         publish(candidate, by=self.eda, now=datetime.now(UTC))
-        for path, pem in candidate.maps.get().tafiles.items():
-            self.relay.write(Path(path).name, pem)
-        target = self.directory / "exported"
-        call_command("export_policy", "--group", "main", "-o", str(target))
+        target = self.relay.config / "exported"
+        call_command("export_policy", "--group", "main", "-o", str(target), stdout=StringIO())
         self.relay.policy(target.read_text())
 
 
@@ -62,10 +60,10 @@ def old() -> Certificate:
 
 
 @pytest.fixture
-def world(lab: Lab, dns: DnsServer, smtpd: Smtpd, postfix: Relays, old: Certificate, tmp_path: Path) -> World:
+def world(lab: Lab, dns: DnsServer, smtpd: Smtpd, postfix: Relays, old: Certificate) -> World:
     peer = smtpd.peer(lab.address(), leaf=old)
     dns.zone(KEY).add("@ MX 10 mx", f"mx A {peer.address}")
-    return World(postfix(policy=""), peer, tmp_path)
+    return World(postfix(policy=""), peer)
 
 
 def outcome(candidate: Candidate) -> tuple[str, str]:

@@ -1,7 +1,6 @@
 """An MX record that moves to another host: no mail goes there, and the portal says so."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,8 +34,8 @@ def thief(lab: Lab, smtpd: Smtpd) -> Peer:
 
 
 @pytest.fixture
-def world(peer: Peer, dns: DnsServer, postfix: Callable[..., Postfix], settings: Any, tmp_path: Path) -> World:
-    return World(postfix(policy=""), dns, settings, tmp_path)
+def world(peer: Peer, dns: DnsServer, postfix: Callable[..., Postfix], settings: Any) -> World:
+    return World(postfix(policy=""), dns, settings)
 
 
 def pinned(world: World, peer: Peer) -> None:

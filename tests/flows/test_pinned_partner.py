@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,8 +36,8 @@ def peer(lab: Lab, dns: DnsServer, smtpd: Smtpd) -> Peer:
 
 
 @pytest.fixture
-def world(peer: Peer, dns: DnsServer, postfix: Callable[..., Postfix], settings: Any, tmp_path: Path) -> World:
-    return World(postfix(policy=""), dns, settings, tmp_path)
+def world(peer: Peer, dns: DnsServer, postfix: Callable[..., Postfix], settings: Any) -> World:
+    return World(postfix(policy=""), dns, settings)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A partner with a CA of its own: secure match= with a tafile, from the first look to a leaf of a stranger's CA."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,8 +29,8 @@ def peer(lab: Lab, dns: DnsServer, smtpd: Smtpd) -> Peer:
 
 
 @pytest.fixture
-def world(peer: Peer, dns: DnsServer, postfix: Callable[..., Postfix], settings: Any, tmp_path: Path) -> World:
-    return World(postfix(policy=""), dns, settings, tmp_path)
+def world(peer: Peer, dns: DnsServer, postfix: Callable[..., Postfix], settings: Any) -> World:
+    return World(postfix(policy=""), dns, settings)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ Nothing is put into the rows by hand: what is known of a peer, the probe's own t
 """
 
 from datetime import UTC, datetime
-from pathlib import Path
+from io import StringIO
 from typing import Any
 
 from django.core.management import call_command
@@ -38,10 +38,10 @@ def outcome(candidate: Candidate) -> tuple[str, str]:
 class World:
     """One relay group with its Postfix, an editor and two approvers."""
 
-    def __init__(self, relay: Postfix, dns: DnsServer, settings: Any, directory: Path) -> None:
+    def __init__(self, relay: Postfix, dns: DnsServer, settings: Any) -> None:
         settings.PROBE_NETWORKS, settings.PROBE_EHLO = [str(V4)], "probe.house.example"
         settings.RESOLVER = f"{dns.address}:{dns.port}"
-        self.relay, self.directory = relay, directory
+        self.relay = relay
         main_cf = {"smtp_tls_security_level": "may"}
         self.group = RelayGroup.objects.create(name="main", tafile_directory=str(relay.config), main_cf=main_cf)
         self.eda, self.ann, self.bob = editor(), approver("ann"), approver("bob")
@@ -65,10 +65,8 @@ class World:
         shown = (candidate.sha256, candidate.findings_sha256)
         approve(candidate, seen=shown, by=second, now=now(), word="looked at it", accept_stops=accept_stops)
         publish(candidate, by=self.eda, now=now())
-        for path, pem in candidate.maps.get().tafiles.items():
-            self.relay.write(Path(path).name, pem)
-        target = self.directory / "exported"
-        call_command("export_policy", "--group", "main", "-o", str(target))
+        target = self.relay.config / "exported"
+        call_command("export_policy", "--group", "main", "-o", str(target), stdout=StringIO())
         self.relay.policy(target.read_text())
         judge_stale()
         assert verify_chain() is None

@@ -1,5 +1,6 @@
 """The script on the export page, run as printed: real curl, real postmap, a relay's own directory."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -13,10 +14,10 @@ from partners.actions.certificates import add_authority
 from partners.actions.relay_groups import add_group
 from partners.actions.releases import cut, publish
 from partners.actions.tokens import make_relay_token
-from partners.models import Change, RelayToken, User
+from partners.models import Change, RelayGroup, RelayToken, User
 from partners.web.views.export import fetch_script
 from tests.actions.people import approver
-from tests.kit.ca import self_signed
+from tests.kit.ca import root_ca, self_signed
 from tests.web.candidate_world import added, agreed, changed, published
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,8 +37,11 @@ def relay(tmp_path: Path, live_server: LiveServer, settings: pytest.FixtureReque
     return tmp_path
 
 
-def fetch(relay: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["sh", "fetch.sh"], cwd=relay, capture_output=True, text=True, timeout=30, check=False)
+def fetch(relay: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **more}
+    return subprocess.run(
+        ["sh", "fetch.sh"], cwd=relay, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
 
 
 def looked_up(relay: Path, key: str) -> str:
@@ -101,6 +105,61 @@ def test_a_partners_own_ca_is_fetched_before_the_map_names_it(relay: Path) -> No
     assert (done.returncode, done.stderr) == (0, "")
     [path] = re.findall(r"tafile=(\S+)", looked_up(relay, "rivet.example"))
     assert Path(path).read_text() == pem
+
+
+class TestAuthorities:
+    """The public CAs come with the map that they belong to."""
+
+    def test_they_are_there_before_the_map(self, relay: Path) -> None:
+        """Byte for byte as they were released, and Postfix is told."""
+        ca = root_ca("A public CA").pem
+        with_set(ca)
+
+        done = fetch(relay)
+
+        assert done.returncode == 0, done.stderr
+        assert (relay / "ca.pem").read_text() == ca
+        assert looked_up(relay, "fjordbank.example") == "encrypt"
+
+    def test_another_set_than_the_maps_changes_nothing(self, relay: Path) -> None:
+        """A release slips in between two answers, or somebody meddles: all stays as it was."""
+        fetch(relay)
+        with_set(root_ca("A public CA").pem)
+        script = (relay / "fetch.sh").read_text()
+        (relay / "fetch.sh").write_text(
+            script.replace('if [ "$(sha256sum < ca.pem.new', ': > ca.pem.new; if [ "$(sha256sum < ca.pem.new')
+        )
+
+        done = fetch(relay)
+
+        assert (done.returncode, "everything stays" in done.stderr) == (1, True)
+        assert not (relay / "ca.pem").exists()
+        assert not RelayToken.objects.filter(fetched_release=None).exists()
+
+    def test_a_set_that_is_given_up_goes(self, relay: Path) -> None:
+        """Not while main.cf names the file: Postfix would have no TLS at all without it."""
+        with_set(root_ca("A public CA").pem)
+        fetch(relay)
+        with_set("")
+        (relay / "main.cf").write_text(f"smtp_tls_CAfile = {relay}/ca.pem\n")
+
+        held = fetch(relay, MAIL_CONFIG=str(relay))
+        (relay / "main.cf").write_text("")
+        done = fetch(relay, MAIL_CONFIG=str(relay))
+
+        assert (held.returncode, "postconf -X" in held.stderr) == (1, True)
+        assert done.returncode == 0, done.stderr
+        assert not (relay / "ca.pem").exists()
+
+
+def with_set(pem: str) -> None:
+    """Publish that the relays of the group trust the CAs in *pem*, as two people agree."""
+    RelayGroup.objects.update(ca_pem=pem)
+    now = timezone.now()
+    boss, second = (User.objects.filter(email__startswith=one).first() or approver(one) for one in ("bob", "carl"))
+    candidate = cut([], by=boss, now=now)
+    agreed(candidate, second, now=now)
+    publish(candidate, by=boss, now=now)
 
 
 def test_a_file_that_the_map_does_not_name_is_not_there(relay: Path, client: Client) -> None:

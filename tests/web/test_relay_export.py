@@ -1,5 +1,7 @@
 """What a relay fetches, and how it is refused."""
 
+import hashlib
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -70,6 +72,54 @@ def test_map_does_not_travel_in_the_clear(token: str) -> None:
     answer = Client(REMOTE_ADDR="192.0.2.7").get(URL, headers={"Authorization": f"Bearer {token}"})
 
     assert answer.status_code == 403
+
+
+class TestAuthorities:
+    """The CA set stands beside the map, under the same rules."""
+
+    URL = "/export/main/ca.pem"
+
+    @pytest.fixture(autouse=True)
+    def released(self, token: str) -> None:
+        Artefact.objects.update(ca_pem="the set")
+
+    def test_the_map_names_it_and_it_has_a_tag(self, token: str) -> None:
+        """Its hash comes with the map; known bytes are not sent again."""
+        told = get(token)["X-CA-SHA256"]
+        answer = get(token, self.URL)
+
+        assert answer.content == b"the set"
+        assert told == hashlib.sha256(b"the set").hexdigest() == answer["ETag"].strip('"')
+        assert get(token, self.URL, **{"If-None-Match": answer["ETag"]}).status_code == 304
+
+    def test_it_is_refused_as_the_map_is(self, token: str) -> None:
+        """Without a token, for another group, in the clear."""
+        assert get("", self.URL).status_code == 401
+        assert get(token, "/export/other/ca.pem").status_code == 404
+        headers = {"Authorization": f"Bearer {token}"}
+        assert Client(REMOTE_ADDR="192.0.2.7").get(self.URL, headers=headers).status_code == 403
+
+    def test_a_release_without_one_says_so(self, token: str) -> None:
+        """No public CA is not the same as an old release that does not tell."""
+        Artefact.objects.update(ca_pem="")
+        assert (get(token)["X-CA-SHA256"], get(token, self.URL).status_code) == ("none", 404)
+        Artefact.objects.update(ca_pem=None)
+        assert "X-CA-SHA256" not in get(token)
+
+    def test_the_manifest_holds_each_file(self, token: str) -> None:
+        """Name, hash and size of the map and of its CA set."""
+        answer = get(token, "/export/main/manifest.json").json()
+
+        assert [(one["path"], one["size"]) for one in answer["files"]] == [("ca.pem", 7), ("tls_policy", 18)]
+        assert get("", "/export/main/manifest.json").status_code == 401
+
+    def test_the_team_takes_it_from_the_page(self, token: str, client: Client) -> None:
+        """Signed in, without a token; to a partner it does not exist."""
+        client.force_login(editor())
+
+        assert "ca.pem" in client.get("/export/").content.decode()
+        assert client.get("/export/main/download/ca.pem").content == b"the set"
+        assert Client().get("/export/main/download/ca.pem").status_code == 302
 
 
 def test_draft_reaches_the_relays_with_a_release() -> None:

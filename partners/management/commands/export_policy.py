@@ -1,40 +1,62 @@
-"""Write the published map of a relay group to a file, whole or not at all."""
+"""Write the published map of a relay group to a file, with all that it needs beside it, each whole or not at all."""
 
 import os
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from partners.actions.releases import active_text
+from partners.actions.maps import GroupMap, active_map
+from partners.core.bundle import CA_NAME
 from partners.models import Artefact, RelayGroup
 
 
 class Command(BaseCommand):
     """Print or write the map that was published last; a draft is never exported."""
 
-    help = "Export the published smtp_tls_policy_maps source of a relay group."
+    help = "Export the published smtp_tls_policy_maps source of a relay group, with the files it needs."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the group and the file."""
         parser.add_argument("--group", metavar="G", help="relay group; may be left out where there is one")
-        parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: standard output")
+        parser.add_argument(
+            "-o",
+            "--output",
+            metavar="FILE",
+            type=Path,
+            help="the CA set and tafiles go beside it; default: standard output",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
         """Write the bytes of the artefact."""
         group = group_named(options["group"])
         if not Artefact.objects.filter(group=group).exists():
             raise CommandError(_("relay group %s: nothing is published yet") % group.name)
-        text = active_text(group)
+        one = active_map(group)
         if options["output"] is None:
-            self.stdout.write(text, ending="")
+            self.stdout.write(one.text, ending="")
             return
-        try:
-            write_whole(options["output"], text.encode())
-        except OSError as cause:
-            raise CommandError(f"{options['output']}: {cause.strerror}") from cause
+        for path, text in files_of(one, options["output"]).items():
+            try:
+                write_whole(path, text.encode())
+            except OSError as cause:
+                raise CommandError(f"{path}: {cause.strerror}") from cause
+            self.stdout.write(str(path))
+        directory = options["output"].resolve().parent
+        if (one.tafiles or one.ca_pem) and str(directory) != group.tafile_directory:
+            told = _("The relays look for the CA set and tafiles in %s; put them there before the map.")
+            self.stderr.write(told % group.tafile_directory)
+
+
+def files_of(one: GroupMap, target: Path) -> dict[Path, str]:
+    """Return the files of *one* in the order in which they are written: the map at *target* names what is there."""
+    files = {CA_NAME: one.ca_pem} if one.ca_pem else {}
+    files |= {PurePosixPath(path).name: pem for path, pem in sorted(one.tafiles.items())}
+    if target.name in files:
+        raise CommandError(_("%s: a file of that name goes beside the map; name the map otherwise") % target)
+    return {**{target.parent / name: text for name, text in files.items()}, target: one.text}
 
 
 def group_named(name: str | None) -> RelayGroup:
