@@ -269,6 +269,7 @@ TIME_ZONE = _text("TIME_ZONE", "UTC")
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "partners" / "locale"]
+FORMAT_MODULE_PATH = ["tlsportal.formats"]
 
 # --- mail -----------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _text("MAIL_FROM") or f"tlsportal@{_address.hostname}"

@@ -45,7 +45,7 @@ def revoke_relay_token(token: RelayToken, *, by: User, now: datetime) -> None:
     with transaction.atomic():
         ended = RelayToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=now)
         if not ended:
-            raise StaleRefused(f"relay token {token.prefix}", _("it is revoked already"))
+            raise StaleRefused(_("relay token %s") % token.prefix, _("it is revoked already"))
         audit.record(
             "relay-token.revoked", f"relay group {token.group}", by=by, now=now, detail={"prefix": token.prefix}
         )
