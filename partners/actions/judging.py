@@ -19,6 +19,7 @@ from partners.actions.alarming import note_alarms
 from partners.actions.endings import Endings, endings_of, warning_shares
 from partners.actions.inforce import InForce, maps_in_force
 from partners.actions.rollovers import accepted_pins, note_sights, rolls_over
+from partners.actions.rows import update_rows
 from partners.actions.stored import Stored, facts_of
 from partners.core.alarms import Alarm, alarms_of
 from partners.core.compliance import Compliance, Move, State, assess
@@ -203,7 +204,7 @@ def _write(cases: Sequence[_Case], *, now: datetime) -> tuple[list[_Case], list[
     _write_verdicts(fresh, now=now)
     pins = [pin for case in fresh for pin in note_sights(case.pins, list(case.facts.values()), now=now)]
     if pins:
-        Pin.objects.bulk_update(pins, ["seen_on", "seen_of", "seen_everywhere_at"])
+        update_rows(pins, ["seen_on", "seen_of", "seen_everywhere_at"])
     opened: list[ComplianceInterval] = []
     moved: list[tuple[_Case, Move]] = []
     alarms: list[tuple[Channel, tuple[Alarm, ...]]] = []
@@ -214,7 +215,7 @@ def _write(cases: Sequence[_Case], *, now: datetime) -> tuple[list[_Case], list[
         alarms.append((case.channel, _alarms(case, after, now=now)))
     kept = [row for case in fresh if (row := rows.get(case.channel.pk)) is not None]
     if kept:
-        ComplianceInterval.objects.bulk_update(kept, ["cause", "where", "unknown_since", "known_at", "valid_to"])
+        update_rows(kept, ["cause", "where", "unknown_since", "known_at", "valid_to"])
     if opened:
         ComplianceInterval.objects.bulk_create(opened)
     note_alarms(alarms, now=now)

@@ -5,6 +5,7 @@ action back to the thread that called run(), so that there is one connection, an
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -48,8 +49,9 @@ ASKED_LONGEST = timedelta(seconds=30)  # releases and alerts share that queue
 LOOKUPS_AT_ONCE = 128
 ADDRESSES_AT_ONCE = 50
 STOP_POLL_SECONDS = 0.3
-BATCH_MAX = 50  # results in one transaction: tens of milliseconds, for SQLite has one writer
-BATCH_SECONDS = 0.1  # that the first of a batch waits for others
+BATCH_MAX = 100  # results in one transaction: tens of milliseconds, for SQLite has one writer
+BATCH_SECONDS = 0.15  # that the first of a batch waits for others
+SWITCH_SECONDS = 0.0005  # of the two threads; with Python's 5 ms each statement waits so long for the event loop
 SOON = timedelta(seconds=3)  # so long a round waits for what a provider's pace holds back
 
 log = structlog.get_logger(__name__)
@@ -103,7 +105,12 @@ class Round:
         """Look up and speak to what is due, and return what was done."""
         begun = time.monotonic()
         self._ends = begun + (ASKED_LONGEST if self.asked else ROUND_LONGEST).total_seconds()
-        async_to_sync(self._run)()
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        try:
+            async_to_sync(self._run)()
+        finally:
+            sys.setswitchinterval(before)
         self.counts.seconds = round(time.monotonic() - begun, 3)
         if self._has_claimed:  # a tick that finds nothing due is no outcome
             log.info("probe.round", **{name: getattr(self.counts, name) for name in Counts.__slots__})

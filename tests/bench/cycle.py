@@ -37,7 +37,9 @@ def main(count: int) -> None:
                 seconds, answering = bench.predict(names)
                 reference = count / answering
                 where = f"{resolver.address}:{resolver.port}"
-                with bench_portal(bench.directory, where, TLSPORTAL_PROBE_PROVIDER_RATE="0") as portal:
+                with bench_portal(
+                    bench.directory, where, TLSPORTAL_PROBE_PROVIDER_RATE="0", TLSPORTAL_PROBE_PAUSE="0"
+                ) as portal:
                     portal.estate(names)
                     portal.start_workers(WORKERS)
                     cycles = [portal.cycle() for _ in range(2)]
