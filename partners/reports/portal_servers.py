@@ -28,6 +28,7 @@ __all__ = ["Leaf", "Seen", "ServerRow", "pin_of", "seen_of", "server_rows"]
 
 _MARKS: Final = {Delivery.DEFER.value: "bad", Delivery.BOUNCE.value: "bad", Delivery.UNKNOWN.value: "unk"}
 _ACCEPTED: Final = frozenset({Pin.State.ACTIVE, Pin.State.STAGED})
+_ANSWERS: Final = 50  # of the DNS; an address that was named before those counts as named since the oldest of them
 _HARM: Final = (Delivery.BOUNCE.value, Delivery.DEFER.value, Delivery.UNKNOWN.value, Delivery.DELIVER.value)
 
 
@@ -41,7 +42,11 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of one address. leaf: None without TLS, or where the certificate cannot be read."""
+    """What is known of one address. leaf: None without TLS, or where the certificate cannot be read.
+
+    seen_at: lies within the time in which the channel's own names led there. The same address may be looked at for
+    somebody else, earlier or more often, and no moment may tell of that.
+    """
 
     mx_host: str
     address: str
@@ -69,20 +74,25 @@ def seen_of(channel: Channel) -> tuple[Seen, ...]:
 
     Read are the sightings of this channel's own nexthops alone.
     """
-    answers = DnsSighting.objects.filter(nexthop__channel=channel, current=True).select_related("observation")
+    of_channel = DnsSighting.objects.filter(nexthop__channel=channel).select_related("observation")
+    answers = of_channel.order_by("-current", "-first_seen")[:_ANSWERS]
     sightings = Sighting.objects.filter(
         current=True, endpoint__nexthops__channel=channel, endpoint__profile_key=profile_key(PERMISSIVE)
     ).select_related("observation", "endpoint__address")
     at = {str(one.endpoint.address.address): one for one in sightings}
-    rows: dict[tuple[str, str], Seen] = {}
+    named: dict[str, tuple[datetime, datetime]] = {}
+    places: dict[tuple[str, str], None] = {}
     for answer in answers:
         facts = facts_from_json(answer.observation.facts)
         if not isinstance(facts, NexthopFacts):
             continue
         for host in sorted(facts.hosts, key=lambda one: one.preference):
             for address in host.addresses:
-                rows.setdefault((host.name, address), _seen(host.name, address, at.get(address)))
-    return tuple(rows.values())
+                since, until = named.get(address, (answer.first_seen, answer.last_seen))
+                named[address] = min(since, answer.first_seen), max(until, answer.last_seen)
+                if answer.current:
+                    places[host.name, address] = None
+    return tuple(_seen(name, address, at.get(address), named[address]) for name, address in places)
 
 
 def pin_of(leaf: Leaf | None, pins: Sequence[Pin]) -> Pin | None:
@@ -112,14 +122,15 @@ def server_rows(
     return tuple(_row(one, judged.get(one.address), pins, fresh, command=(key, digest)) for one in seen)
 
 
-def _seen(mx_host: str, address: str, sighting: Sighting | None) -> Seen:
+def _seen(mx_host: str, address: str, sighting: Sighting | None, named: tuple[datetime, datetime]) -> Seen:
     endpoint: Endpoint | None = sighting.endpoint if sighting else None
     facts = facts_from_json(sighting.observation.facts) if sighting else None
     if sighting is None or endpoint is None or not isinstance(facts, PeerFacts):
         return Seen(mx_host, address, 25)
     chain = facts.tls.chain if facts.tls else ()
     version = facts.tls.version if facts.tls else ""
-    return Seen(mx_host, address, endpoint.port, version, _leaf(chain), sighting.last_seen)
+    since, until = named
+    return Seen(mx_host, address, endpoint.port, version, _leaf(chain), max(since, min(sighting.last_seen, until)))
 
 
 def _leaf(chain: Sequence[bytes]) -> Leaf | None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from partners.models import Partner, Pin, Relay, RelayGroup, RelayToken
+from partners.models import DnsSighting, Partner, Pin, Relay, RelayGroup, RelayToken, Sighting
 from partners.reports.portal import PortalPage, portal_page
 from tests.actions.people import channel
 from tests.kit.ca import self_signed
@@ -240,3 +240,29 @@ def test_page_costs_a_fixed_number_of_queries(django_assert_max_num_queries):
     assert reader.roles
     with django_assert_max_num_queries(12):
         portal_page(reader, world.channel.pk, now=timezone.now())
+
+
+@pytest.mark.parametrize("minutes", [pytest.param(-3 * 1440, id="earlier"), pytest.param(25, id="more-often")])
+def test_an_address_that_others_use_tells_nothing_of_them(minutes: int):
+    """At a provider's shared address somebody else is looked at too: before this partner was, or in between."""
+    world = brixner()
+    dns = DnsSighting.objects.get(current=True)
+    DnsSighting.objects.update(first_seen=dns.last_seen - timedelta(hours=1))
+    Sighting.objects.filter(current=True).update(last_seen=dns.last_seen + timedelta(minutes=minutes))
+
+    moments = {row.seen_at for row in page_of(world).servers}
+
+    assert all(dns.last_seen - timedelta(hours=1) <= at <= dns.last_seen for at in moments)
+
+
+def test_an_address_is_known_since_the_names_led_there():
+    """Not since the last change of the answer: what stayed in it was seen all the time."""
+    world = brixner()
+    now = DnsSighting.objects.get(current=True)
+    long_ago = now.last_seen - timedelta(days=3)
+    DnsSighting.objects.create(
+        nexthop=now.nexthop, observation=now.observation, first_seen=long_ago, last_seen=now.first_seen, current=False
+    )
+    Sighting.objects.filter(current=True).update(last_seen=now.last_seen - timedelta(hours=2))
+
+    assert {row.seen_at for row in page_of(world).servers} == {now.last_seen - timedelta(hours=2)}
