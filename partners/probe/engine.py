@@ -192,10 +192,10 @@ class Engine:
 
     async def _job(self, target: Target, progress: Progress) -> Outcome:
         """Run one session in its turn; a crash is an outcome."""
-        session = Session(target, self._session, progress)
         why_not = refusal(target.address, target.port, networks=self._networks, ports=self._ports)
         if why_not:
-            return session.not_measured(NotMeasuredCause.NOT_ALLOWED, why_not)
+            return Session(target, self._session, progress).not_measured(NotMeasuredCause.NOT_ALLOWED, why_not)
+        session: Session | None = None
         try:
             async with self._turn(target.address):
                 session = Session(target, self._session, progress)
@@ -206,6 +206,7 @@ class Engine:
             return self._cancelled(target)
         except Exception as crash:  # noqa: BLE001  one of the three places: a crash must not take the batch with it
             _log.warning(CRASHED, exc_info=True, extra={"address": target.address, "port": target.port})
+            session = session or Session(target, self._session, progress)
             return session.not_measured(NotMeasuredCause.CRASHED, f"{type(crash).__name__}: {crash}")
 
     @contextlib.asynccontextmanager

@@ -101,14 +101,19 @@ static void move(struct visit *v) {
     if (step(v)) arm(v, EPOLL_CTL_MOD); else finish(v);
 }
 
-static void serve(int port) {
+static int open_door(int port) {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct epoll_event events[256], e = {.events = EPOLLIN};
     int yes = 1, door = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(door, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     setsockopt(door, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
     setsockopt(door, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     if (bind(door, (void *)&at, sizeof at) || listen(door, 4096)) { perror("listen"); exit(1); }
+    return door;
+}
+
+static void serve(int door) {
+    struct epoll_event events[256], e = {.events = EPOLLIN};
+    int yes = 1;
     queue_fd = epoll_create1(0);
     epoll_ctl(queue_fd, EPOLL_CTL_ADD, door, &e);
     for (;;) {
@@ -142,11 +147,14 @@ int main(int argc, char **argv) {
     if (SSL_CTX_use_certificate_chain_file(ctx, argv[4]) != 1 || SSL_CTX_use_PrivateKey_file(ctx, argv[5], 1) != 1)
         return 1;
     SSL_CTX_set_num_tickets(ctx, 2);
-    for (int i = 0; i < atoi(argv[2]); i++)
+    for (int i = 0; i < atoi(argv[2]); i++) {
+        int door = open_door(atoi(argv[1]));
         if (!fork()) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            serve(atoi(argv[1]));
+            serve(door);
         }
+        close(door);
+    }
     puts("ready");
     fflush(stdout);
     while (wait(NULL) > 0) {}

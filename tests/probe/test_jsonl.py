@@ -177,6 +177,19 @@ class TestStream:
                 lambda: not any(Path("/proc", worker).exists() for worker in workers), 10, "predict: end workers"
             )
 
+    @pytest.mark.lab
+    def test_a_worker_that_dies_is_told(self, smtpd: Smtpd, lab: Lab, capfd: pytest.CaptureFixture[str]):
+        """Its lines are lost, and nobody waits for them."""
+        smtpd.crowd(lambda _: Script(replies={"GREETING": Say("220 mx", delay=30)}))
+        with self.started() as running:
+            running.stdin.write(json.dumps({"id": 1, "nexthop": f"[{lab.address()}]"}).encode() + b"\n")
+            wait_until(lambda: children_of(running.pid), 10, "predict: fork its workers")
+            time.sleep(0.3)
+            os.kill(int(children_of(running.pid)[0]), signal.SIGKILL)
+            assert running.wait(10) == 1
+
+        assert "a worker ended" in capfd.readouterr().err
+
     def test_a_reader_that_goes_away_ends_it(self):
         """As `predict --jsonl | head -1` does, without a traceback."""
         environment = {**os.environ, "TLSPORTAL_NO_VENV": "1"}

@@ -17,29 +17,32 @@ READ_CHUNK = 262_144
 
 @dataclass(slots=True)
 class Hand:
-    """One worker. room: how many lines it may have at once; unsent: bytes on their way to it."""
+    """One worker. room: how many lines it may have at once; unsent: bytes on their way to it;
+    watched: what the selector is told to look for.
+    """
 
     number: int
     pipe: socket.socket
     room: int
-    lines: dict[int, bytes] = field(default_factory=dict)
     unsent: bytearray = field(default_factory=bytearray)
     heard: bytearray = field(default_factory=bytearray)
     under_way: int = 0
+    watched: int = 0
 
     def give(self, line: bytes) -> None:
-        """Send *line* to the worker, as far as it goes now."""
+        """Put *line* on its way to the worker; `push()` sends it."""
         self.under_way += 1
         self.unsent += LENGTH.pack(len(line)) + line
-        self.push()
 
     def push(self) -> None:
-        """Go on with what could not be sent. Errors: OSError where the worker has ended."""
+        """Send what goes now. Errors: EOFError where the worker has ended."""
         while self.unsent:
             try:
                 sent = self.pipe.send(self.unsent)
             except BlockingIOError:
                 return
+            except ConnectionError as cause:
+                raise EOFError from cause
             del self.unsent[:sent]
 
     def answers(self) -> Iterator[bytes]:

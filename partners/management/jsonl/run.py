@@ -52,6 +52,9 @@ def run(make_engine: MakeEngine, *, concurrency: int = CONCURRENCY) -> int:
         except BrokenPipeError:  # whoever reads the answers has gone; the interpreter would flush to it at its end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
+        except EOFError:
+            print("tlsportal: a worker ended by itself; the lines it had are not answered", file=sys.stderr)
+            return 1
         except _Ended:
             return 128 + signal.SIGTERM
 
@@ -89,12 +92,8 @@ class _Stream:
             for key, _events in self._selector.select():
                 if isinstance(key.data, Hand):
                     self._collect(key.data)
-                    key.data.push()
                 else:
                     self._lines.read()
-            for hand in self._crew.hands:
-                writing = selectors.EVENT_WRITE if hand.unsent else 0
-                self._selector.modify(hand.pipe, selectors.EVENT_READ | writing, hand)
             self._output.flush()
 
     def _feed(self) -> None:
@@ -104,6 +103,12 @@ class _Stream:
                 self._refuse(None, line)
             elif line.strip():
                 hand.give(line)
+        for hand in self._crew.hands:
+            hand.push()
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if hand.unsent else 0)
+            if wanted != hand.watched:
+                self._selector.modify(hand.pipe, wanted, hand)
+                hand.watched = wanted
 
     def _listen(self, *, wanted: bool) -> None:
         """Wait for standard input only while somebody has room for a line."""

@@ -23,6 +23,7 @@ __all__ = ["LENGTH", "REFUSED", "USABLE", "work"]
 
 LENGTH = struct.Struct(">I")
 USABLE, REFUSED = b"+", b"-"
+GARBAGE_THRESHOLD = 20_000  # sessions are short, and a thousand of them live at once
 CRASHED = "predict.line.crashed"
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def work(pipe: socket.socket, engine: Callable[[], Engine]) -> None:
     """Answer what comes through *pipe* until its other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends this one by closing the pipe
     gc.freeze()  # what was there before the fork stays shared
+    gc.set_threshold(GARBAGE_THRESHOLD)
     asyncio.run(_Worker(engine()).run(pipe))
 
 
@@ -42,6 +44,7 @@ class _Worker:
         self._engine = engine
         self._reader = RequestReader()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unsent = bytearray()
 
     async def run(self, pipe: socket.socket) -> None:
         lines, answers = await asyncio.open_connection(sock=pipe)
@@ -72,5 +75,12 @@ class _Worker:
             _log.warning(CRASHED, exc_info=True)
             mark, answer = REFUSED, error_line(identity_of(line), f"crashed: {type(crash).__name__}: {crash}")
         octets = answer.encode()
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._send, answers)
+        self._unsent += LENGTH.pack(len(octets) + 1) + mark + octets
+
+    def _send(self, answers: asyncio.StreamWriter) -> None:
+        """Send what is there, once for all answers of a turn of the loop."""
+        octets, self._unsent = bytes(self._unsent), bytearray()
         if not answers.is_closing():  # else the first process has ended, and nobody wants to know
-            answers.write(LENGTH.pack(len(octets) + 1) + mark + octets)
+            answers.write(octets)
