@@ -176,11 +176,10 @@ def _babble(dice: Random, step: str) -> bytes:
     count = dice.choice((1, 2, 2, 3, 4))
     lines = []
     for number in range(count):
-        code = dice.choice(
-            (good,) * 12 + (b"250", b"220", b"354", b"421", b"454", b"554", b"999", b"25", b"2500", b"", b" ")
-        )
+        code = dice.choice((good,) * 12 + (b"250", b"220", b"354", b"421", b"454", b"554", b"999", b"25", b"", b" "))
         between = b" " if number == count - 1 else b"-"
-        between = dice.choice((between,) * 12 + (b"", b"\t", b" ", b"-"))
+        if number == count - 1:  # an end before that answers the next command as well, which is another story
+            between = dice.choice((between,) * 12 + (b"", b"\t", b"-"))
         text = b" ".join(dice.choice(_BABBLE) for _ in range(dice.choice((0, 1, 1, 2, 3))))
         lines.append(code + between + text + dice.choice((b"\r\n",) * 15 + (b"\n", b"\r\r\n", b" \r\n", b"\0\r\n")))
     return b"".join(lines)
