@@ -112,7 +112,7 @@ def _without_fact(
     held = Compliance(
         current.state,
         current.since,
-        current.cause,
+        cause if current.state is State.PENDING is state else current.cause,
         current.where,
         unknown_since=current.unknown_since or now,
         last_known=current.last_known,
@@ -124,7 +124,7 @@ def _without_fact(
 def _of_facts(agreed: Protection, verdicts: Sequence[Verdict], *, is_rolling: bool) -> tuple[State, str, str]:
     """Return what the facts alone say: the worst first, and good only if every address was seen."""
     if not verdicts:
-        return State.PENDING, "", ""
+        return State.PENDING, Reason.NOT_RELEASED, ""
     for verdict in verdicts:
         if verdict.delivery in {Delivery.DEFER, Delivery.BOUNCE}:
             return State.VIOLATED, _first(verdict.reasons), _place(verdict.host) or verdict.nexthop

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     NOT_MEASURED = "not-measured"
     PLAINTEXT = "plaintext"
     BELOW_AGREED = "below-agreed"
+    NOT_RELEASED = "not-released"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +246,11 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.BELOW_AGREED: ReasonText(
         _("Mail flows, but the entry in force demands less than what was agreed. Raise the level of the entry."),
         _("Our settings for your mail demand less than what we agreed. There is nothing for you to do."),
+        "",
+    ),
+    Reason.NOT_RELEASED: ReasonText(
+        _("The entry stands in no release yet, so that no relay has it. Cut a candidate and publish it."),
+        _("Our mail team has still to bring it to our mail servers. There is nothing for you to do."),
         "",
     ),
 }

@@ -157,7 +157,7 @@ def _states() -> QuerySet[Any]:
         .annotate(now=FilteredRelation("intervals", condition=Q(intervals__valid_to__isnull=True)))
         .annotate(
             state=Coalesce("now__state", Value("pending")),
-            cause=Coalesce("now__cause", Value("")),
+            cause=Coalesce("now__cause", Value(Reason.NOT_RELEASED.value)),
             since=F("now__valid_from"),
             known_at=F("now__known_at"),
         )

@@ -68,6 +68,7 @@ _SHORT: dict[str, Promise] = {
     Reason.NOT_MEASURED: gettext_lazy("nothing was seen"),
     Reason.PLAINTEXT: gettext_lazy("mail flows without encryption"),
     Reason.BELOW_AGREED: gettext_lazy("the entry asks less than agreed"),
+    Reason.NOT_RELEASED: gettext_lazy("it stands in no release yet"),
 }
 
 
@@ -107,7 +108,7 @@ def short_cause(code: str) -> str:
 
 def headline(page: ChannelPage, *, now: datetime, digest: str = "sha256") -> Headline:
     """Return what the page says first. digest: the algorithm that the relays compare fingerprints by."""
-    reasons = tuple(code for code in page.reasons if code)
+    reasons = tuple(code for code in page.reasons if code) if page.state != "pending" else ()  # of another's entry
     codes = reasons or ((page.cause,) if page.cause else ())
     return Headline(
         state=_STATES.get(page.state, "unk"),

@@ -31,6 +31,7 @@ from partners.core.facts_json import profile_key
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.observation import PERMISSIVE
 from partners.core.outcome import Delivery
+from partners.core.reasons import Reason
 from partners.models import ChainLink, Channel, Pin, Sighting, User, VerdictRow
 from partners.reports.partners import visible_channels
 from partners.reports.people import name_of
@@ -208,7 +209,7 @@ def _with_columns(channels: QuerySet[Channel], *, now: datetime) -> QuerySet[Any
         channels.annotate(now=_open_interval())
         .annotate(
             state_now=Coalesce("now__state", Value("pending"), output_field=CharField()),
-            cause_now=Coalesce("now__cause", Value("")),
+            cause_now=Coalesce("now__cause", Value(Reason.NOT_RELEASED.value)),
             folded=Lower("partner__name"),
             owner_mail=Coalesce("partner__owner__email", Value("")),
             key=Min("nexthops__key"),

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from partners.core.lifetime import first_bounce, queue_lifetime
 from partners.core.outcome import Delivery
+from partners.core.reasons import Reason
 from partners.models import Channel, ComplianceInterval, Pin, User, VerdictRow
 
 __all__ = ["ChannelPage", "HostRow", "channel_page", "own_channels", "visible_channels"]
@@ -115,7 +116,7 @@ def channel_page(user: User, pk: int) -> ChannelPage | None:
         channel=channel,
         keys=keys,
         state=now.state if now else "pending",
-        cause=now.cause if now else "",
+        cause=now.cause if now else Reason.NOT_RELEASED.value,
         since=now.valid_from if now else None,
         hosts=_hosts(verdicts, with_groups=user.sees_everything),
         delivery=verdict.delivery if verdict else "",

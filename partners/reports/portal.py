@@ -149,7 +149,7 @@ def _say(
     return Say(
         "pend",
         _("Our agreement is not in force yet."),
-        _("Our mail team is at work on it; there is nothing for you to do."),
+        partner_sentence(Reason.NOT_RELEASED),
     )
 
 

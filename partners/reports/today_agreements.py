@@ -22,6 +22,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, RowNumber
 
 from partners.core.outcome import Delivery
+from partners.core.reasons import Reason
 from partners.models import Channel, VerdictRow
 from partners.reports.people import name_of
 
@@ -109,7 +110,7 @@ def _grouped(now: datetime) -> QuerySet[Any]:
                 default=Value(""),
                 output_field=CharField(),
             ),
-            cause=Coalesce("now__cause", Value("")),
+            cause=Coalesce("now__cause", Value(Reason.NOT_RELEASED.value)),
             where=Coalesce("now__where", Value("")),
             since=F("now__valid_from"),
             unknown_since=F("now__unknown_since"),

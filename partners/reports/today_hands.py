@@ -197,7 +197,7 @@ def _pending(row: OpenRow, now: datetime) -> Hand:
         name=row.partner,
         key=row.key,
         url=reverse("partner-detail", args=[row.channel]),
-        cause=format_html("{}", _("No entry of it is on the relays, or its servers were not looked at yet.")),
+        cause=format_html("{}", team_sentence(row.cause or Reason.NOT_RELEASED)),
         who=row.owner or _("You"),
         who_note=_("release the draft"),
         label=_("See the drafts"),

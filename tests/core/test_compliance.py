@@ -8,6 +8,7 @@ import pytest
 from partners.core.compliance import Compliance, State, assess
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.outcome import Delivery, HostOutcome, TlsStatus, Verdict
+from partners.core.reasons import Reason
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -119,6 +120,14 @@ class TestHysteresis:
         once, _move = assess(Protection.CA_NAME, (BLIND,), self.GOOD, NOON)
 
         assert assess(Protection.CA_NAME, (BLIND,), once, LATER)[0].unknown_since == NOON
+
+    def test_pending_has_a_cause(self) -> None:
+        """No release holds the entry; an older row that did not say so is told, and its state does not move."""
+        first, _move = assess(Protection.CA_NAME, (), None, NOON)
+        after, move = assess(Protection.CA_NAME, (), replace(first, cause=""), LATER)
+
+        assert (first.cause, after.cause) == (Reason.NOT_RELEASED, Reason.NOT_RELEASED)
+        assert (after.since, move) == (NOON, None)
 
     def test_fact_ends_the_gap_without_a_move(self) -> None:
         """The state was right all along."""

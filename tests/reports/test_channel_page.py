@@ -6,15 +6,17 @@ import pytest
 
 from partners.core.certificates import cert_fingerprint, pkey_fingerprint
 from partners.core.reasons import Reason
-from partners.models import Change, Channel, ComplianceInterval, Nexthop, Pin, RelayGroup, VerdictRow
+from partners.models import Change, Channel, ComplianceInterval, Nexthop, Partner, Pin, RelayGroup, VerdictRow
 from partners.reports.compared import compared
 from partners.reports.headline import headline, short_cause
 from partners.reports.journal import journal
 from partners.reports.lines import published_lines
+from partners.reports.listing import Chosen, every_row
 from partners.reports.partners import ChannelPage, channel_page
+from partners.reports.portal import portal_page
 from partners.reports.rollover import rollover_rows
 from partners.reports.shown import chain_rows, matrix, pin_rows, shown_at
-from tests.actions.people import NOON, approver, editor, member, proposed
+from tests.actions.people import NOON, approver, channel, editor, member, proposed
 from tests.actions.watched import ask_dns, publish, see, watched
 from tests.kit.ca import root_ca, self_signed
 from tests.reports.world import agreement, host
@@ -100,6 +102,21 @@ class TestWorstLeads:
 
 
 class TestHeadline:
+    def test_what_is_not_released_says_so(self) -> None:
+        """Pending has a cause, for the mail team on each page and for the partner in their words."""
+        team = editor()
+        row = channel(Partner.objects.create(name="Acme", owner=team), "acme.example", by=team)
+        pat = member(row.partner, invited_by=approver())
+
+        told = headline(page_of(row), now=NOON)
+        [listed] = every_row(team, Chosen(), now=NOON)
+        theirs = portal_page(pat, row.pk, now=NOON)
+
+        assert "stands in no release yet" in told.why
+        assert listed.cause == Reason.NOT_RELEASED
+        assert theirs is not None
+        assert "There is nothing for you to do." in theirs.say.text
+
     def test_every_reason_has_a_few_words(self) -> None:
         """No reason leaves the sentence without its cause."""
         assert [reason for reason in Reason if not short_cause(reason.value)] == []
