@@ -33,7 +33,9 @@ def enter(argv: list[str]) -> None:
 
     Errors: SystemExit with one line that says what is missing and how to get it.
     """
-    if Path(sys.prefix).resolve() == VENV.resolve() or os.environ.get("TLSPORTAL_NO_VENV"):  # the latter: a container's image
+    if Path(sys.prefix).resolve() == VENV.resolve() or os.environ.get(
+        "TLSPORTAL_NO_VENV"
+    ):  # the latter: a container's image
         return
     command = argv[1] if len(argv) > 1 else ""
     lock = DEVELOPMENT_LOCK if command in DEVELOPMENT_COMMANDS else RUNTIME_LOCK

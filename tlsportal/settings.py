@@ -122,7 +122,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",  # before all that may refuse, so that a refusal has it too
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",  # before all that may refuse: it is on refusals too
     "tlsportal.middleware.SecretLinkMiddleware",
     "tlsportal.middleware.BodyLimitMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -229,7 +229,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if HTTPS else 0
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked by the container's own health check, without the proxy
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]  # asked by the container's own health check, without the proxy
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -303,8 +303,17 @@ PROBE_PROVIDER_RATE = _whole_number("PROBE_PROVIDER_RATE", 20, least=0, most=100
 KEEP_DAYS = _whole_number("KEEP_DAYS", 400, least=30, most=36500)  # history of what was seen and judged
 RESOLVER = _text("RESOLVER")  # "address:port" of a validating resolver; empty: /etc/resolv.conf
 
+# --- alerts and the watch on the watch (read by partners.notify and partners.reports.watch) ----------------------
+NOTICE_NETWORKS = _words("NOTICE_NETWORKS")  # CIDR that webhooks may reach; beside all globally routable addresses
+NOTICE_PORTS = _words("NOTICE_PORTS")  # ports that webhooks may use; beside 443 and 8443
+NOTICE_CA = _text("NOTICE_CA")  # PEM file of the CAs that webhooks' certificates come from; empty: the system's
+HEARTBEAT_URL = _text("HEARTBEAT_URL")  # asked after each cycle, so that somebody outside misses a dead worker
+CYCLE_LATE_MINUTES = _whole_number("CYCLE_LATE_MINUTES", 15, least=0, most=1440)  # 0: nobody watches the watch
+METRICS_TOKEN = _text("METRICS_TOKEN")  # for /metrics beyond this machine
+SYSLOG = _text("SYSLOG")  # audit entries and alerts go there too: udp://192.0.2.1:514 or unix:///dev/log
+
 # --- log ------------------------------------------------------------------------------------------------------------
-LOGGING = portal_logging.logging_config(level=_text("LOG_LEVEL", "INFO"))
+LOGGING = portal_logging.logging_config(level=_text("LOG_LEVEL", "INFO"), syslog=SYSLOG)
 portal_logging.configure()
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line per outcome: the answer
