@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.utils.dateformat import format as format_date
+from django.utils.formats import date_format as format_date
+from django.utils.formats import number_format
 from django.utils.timezone import localtime
 
 from partners.reports.trend import Mark, Point
@@ -170,4 +171,4 @@ def _marks(placed: Sequence[tuple[float, str]]) -> tuple[ChartMark, ...]:
 
 
 def _percent(share: float) -> str:
-    return f"{share:g}\u202f%"
+    return f"{number_format(f'{share:g}')}\u202f%"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final
 
-from django.utils.dateformat import format as format_date
+from django.utils.formats import date_format as format_date
 
 AXIS_WIDTH: Final = 800
 _ROW_HEIGHT: Final = 58

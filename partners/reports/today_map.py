@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.db.models import Count, F, Max, Q
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -217,7 +218,7 @@ def _pin(pin: Pin, reader: User, *, now: datetime) -> Hand:
     certificate = pin.certificate
     facts = _("A fingerprint alone.")
     if certificate and certificate.not_after:
-        end = certificate.not_after.strftime("%Y-%m-%d")
+        end = date_format(certificate.not_after, "j M Y")
         facts = _("%(subject)s, valid to %(end)s.") % {"subject": certificate.subject[:80], "end": end}
     return Hand(
         state="pend",

@@ -34,6 +34,14 @@ _PROTECTIONS = {
     "held": gettext_noop("held back"),
     "not-known": gettext_noop("not known"),
 }
+_PINS = {
+    "proposed": gettext_noop("Proposed"),
+    "staged": gettext_noop("Waits for a release"),
+    "active": gettext_noop("In force"),
+    "retired": gettext_noop("Retired"),
+    "refused": gettext_noop("Refused"),
+    "withdrawn": gettext_noop("Withdrawn"),
+}
 _UNKNOWN = ("unk", gettext_noop("not known"))
 
 
@@ -47,6 +55,12 @@ def state_mark(state: str) -> str:
 def state_word(state: str) -> str:
     """Return the word for *state* in the reader's language."""
     return gettext(_STATES.get(state, _UNKNOWN)[1])
+
+
+@register.filter
+def pin_word(state: str) -> str:
+    """Return the word for the *state* of a pin, in the reader's language."""
+    return gettext(_PINS.get(state, _UNKNOWN[1]))
 
 
 @register.filter
