@@ -11,7 +11,7 @@ from typing import Final
 
 from partners.core.compliance import Compliance, State
 from partners.core.outcome import Delivery, HostOutcome, Verdict
-from partners.core.reasons import Reason
+from partners.core.reasons import REASON_TEXTS, Reason, ReasonText
 
 __all__ = [
     "ENDS_SOON",
@@ -22,6 +22,7 @@ __all__ = [
     "Alarm",
     "End",
     "Severity",
+    "alarm_text",
     "alarms_of",
     "breaking_end",
     "ends_near",
@@ -68,6 +69,24 @@ ESCALATE_AFTER: Final = {  # without anybody's acknowledgement
 }
 
 
+def _(message: str) -> str:
+    """Mark *message* as a message id, for the tools that collect what is to be translated."""
+    return message
+
+
+_TEXTS: Final = {
+    ENDS_SOON: ReasonText(
+        _("A certificate of the chain ends soon; after that moment Postfix would defer. Ask the partner to renew it."),
+        _("A certificate that your mail server sends ends soon. Renew it in time, intermediates included."),
+    ),
+    PIN_ENDS: ReasonText(
+        _("The pinned certificate ends soon and no successor is announced: mail stops when it is replaced untold."),
+        _("Your certificate ends soon. Announce the next one to us before you put it in place."),
+        "fingerprint",
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """One thing to be told of a channel. cause: a stable code. where: for people.
@@ -95,6 +114,12 @@ class End:
 def is_ours(cause: str) -> bool:
     """Whether *cause* is the mail team's alone to mend."""
     return cause in _OURS
+
+
+def alarm_text(cause: str) -> ReasonText | None:
+    """Return what *cause* means to whom, as message ids; None for a code that nobody knows any more."""
+    known = {reason.value: reason for reason in Reason}
+    return _TEXTS.get(cause) or (REASON_TEXTS[known[cause]] if cause in known else None)
 
 
 def warning_time(lifetime: timedelta, share: float = WARN_SHARE) -> timedelta:
