@@ -1,8 +1,14 @@
-"""The demo's DNS: it answers for the six zones of the cast over UDP and TCP, and refuses every other question."""
+"""The demo's DNS: it answers for the zones of the cast over UDP and TCP, and refuses every other question.
+
+It is the validating resolver of its small world as well: what lies in a signed zone is answered with the AD flag, which
+is what Postfix and the portal go by (RFC 4035 section 3.2.3). There are no signatures behind it.
+"""
 
 import asyncio
 import contextlib
 import struct
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import cast
 
 import dns.exception
@@ -14,10 +20,13 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from partners.management.demo.world import CAST
+from partners.management.demo.cast import CAST
+from partners.management.demo.papers import Papers
+from partners.management.demo.world import Server
 
-__all__ = ["Names", "serve_names"]
+__all__ = ["SMTP_PORT", "Names", "serve_names"]
 
+SMTP_PORT = 25
 TTL_SECONDS = 60
 TCP_PATIENCE_SECONDS = 10.0
 UDP_PAYLOAD = 1232
@@ -26,15 +35,24 @@ _Records = dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset]
 
 
 class Names:
-    """The records, and the answer to a question about them."""
+    """The records, and the answer to a question about them. servers: those that are up, by their addresses."""
 
-    def __init__(self) -> None:
+    def __init__(self, papers: Papers, servers: Iterable[Server]) -> None:
         """Take the zones of the cast."""
         self._records: _Records = {}
-        self._zones: list[dns.name.Name] = []
+        self._zones: set[dns.name.Name] = set()
+        self._signed = {dns.name.from_text(key) for player in CAST if player.signed for key in player.keys}
         for player in CAST:
-            self._zones.append(self._add(player.key, "MX", f"10 {player.mx_host}."))
-            self._add(player.mx_host, "A", player.address)
+            for key in player.keys:
+                self.point(key, player.mx)
+        for mx_host, its in groupby(sorted(servers, key=lambda one: one.mx_host), key=lambda one: one.mx_host):
+            self._add_addresses(mx_host, list(its), papers)
+
+    def point(self, key: str, mx_hosts: Sequence[str]) -> None:
+        """Let the MX records of *key* name *mx_hosts*, or nobody (RFC 7505)."""
+        texts = [f"{10 * place} {mx_host}." for place, mx_host in enumerate(mx_hosts, start=1)]
+        self._put(key, "MX", texts or ["0 ."])
+        self._zones.add(dns.name.from_text(key))
 
     def answer(self, octets: bytes) -> bytes | None:
         """Return the answer to the question in *octets*, None where they are no question."""
@@ -47,6 +65,8 @@ class Names:
         reply = dns.message.make_response(question, recursion_available=True, our_payload=UDP_PAYLOAD)
         asked = question.question[0]
         name = asked.name.canonicalize()
+        if any(name.is_subdomain(zone) for zone in self._signed):
+            reply.flags |= dns.flags.AD
         if not any(name.is_subdomain(zone) for zone in self._zones):
             reply.set_rcode(dns.rcode.REFUSED)
         elif found := self._records.get((name, asked.rdtype)):
@@ -55,11 +75,21 @@ class Names:
             reply.set_rcode(dns.rcode.NXDOMAIN)
         return reply.to_wire()
 
-    def _add(self, owner: str, rdtype: str, text: str) -> dns.name.Name:
+    def _add_addresses(self, mx_host: str, servers: Sequence[Server], papers: Papers) -> None:
+        """Add the addresses of *mx_host*, and its TLSA records where its zone is signed."""
+        zone = mx_host.split(".", 1)[1]
+        self._zones.add(dns.name.from_text(zone))
+        for rdtype, has_colon in (("A", False), ("AAAA", True)):
+            if texts := [one.address for one in servers if (":" in one.address) == has_colon]:
+                self._put(mx_host, rdtype, texts)
+        if dns.name.from_text(zone) in self._signed:
+            digests = {papers.key_digest(one.paper) for one in servers if one.paper}
+            self._put(f"_{SMTP_PORT}._tcp.{mx_host}", "TLSA", [f"3 1 1 {digest}" for digest in sorted(digests)])
+
+    def _put(self, owner: str, rdtype: str, texts: Sequence[str]) -> None:
         name = dns.name.from_text(owner)
         kind = dns.rdatatype.from_text(rdtype)
-        self._records[name, kind] = dns.rrset.from_text(name, TTL_SECONDS, dns.rdataclass.IN, kind, text)
-        return name
+        self._records[name, kind] = dns.rrset.from_text(name, TTL_SECONDS, dns.rdataclass.IN, kind, *texts)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -79,9 +109,8 @@ class _Datagrams(asyncio.DatagramProtocol):
             self._transport.sendto(reply, addr)
 
 
-async def serve_names(address: str, port: int) -> None:
+async def serve_names(names: Names, address: str, port: int) -> None:
     """Answer at *address* and *port* from now on. Errors: OSError where somebody else listens there."""
-    names = Names()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, EOFError, TimeoutError):

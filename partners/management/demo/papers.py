@@ -1,5 +1,6 @@
 """The certificates of the demo: made at its first start, kept in the data directory, readable by its owner only."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,15 +9,16 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from partners.management.demo.world import CAST, Issuer, Player
+from partners.management.demo.cast import PAPERS
+from partners.management.demo.world import Issuer, Paper, Turn
 
 __all__ = ["Papers"]
 
-_CA_LIFETIME = timedelta(days=3650)
-_BEFORE = timedelta(hours=1)  # clocks differ
+_CA_ENDS = timedelta(days=3650)
+_CA_AGE = timedelta(days=365)  # the demo tells of weeks that lie behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,45 +39,51 @@ class Papers:
     def make(self, *, now: datetime) -> None:
         """Make what is missing. A CA and all that it signed are made together, for its key is forgotten."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for issuer in (Issuer.PUBLIC, Issuer.OWN, Issuer.ITSELF):
-            players = [player for player in CAST if player.issuer is issuer]
+        for issuer in Issuer:
+            papers = [paper for paper in PAPERS if paper.issuer is issuer]
             if issuer is Issuer.ITSELF:
-                for player in players:
-                    if not self.of(player).exists():
-                        _write(self.of(player), _leaf(player, None, now=now))
-            elif not all(path.exists() for path in (self._ca(issuer), *map(self.of, players))):
+                for paper in papers:
+                    if not self.of(paper.name).exists():
+                        _write(self.of(paper.name), _leaf(paper, None, now=now))
+            elif not all(path.exists() for path in (self._ca(issuer), *(self.of(paper.name) for paper in papers))):
                 authority = _authority(f"Demo CA ({issuer.value})", now=now)
-                for player in players:
-                    _write(self.of(player), _leaf(player, authority, now=now))
+                for paper in papers:
+                    _write(self.of(paper.name), _leaf(paper, authority, now=now))
                 _write(self._ca(issuer), authority.certificate.public_bytes(Encoding.PEM))
 
-    def of(self, player: Player) -> Path:
-        """Return where key and certificate of *player* are."""
-        return self._directory / f"{player.key}.pem"
+    def of(self, name: str) -> Path:
+        """Return where key and certificate of the paper *name* are."""
+        return self._directory / f"{name}.pem"
 
-    def in_use(self, player: Player) -> Path:
-        """Return the file that *player* presents at a start: the renewed one, once there is one."""
-        renewed = self._renewed(player)
-        return renewed if renewed.exists() else self.of(player)
+    def has_turned(self, turn: Turn) -> bool:
+        """Whether *turn* came in this run or an earlier one."""
+        return self._mark(turn).exists()
 
-    def renew(self, player: Player, *, now: datetime) -> Path:
-        """Make another key and certificate for *player* and return their file."""
-        _write(self._renewed(player), _leaf(player, None, now=now))
-        return self._renewed(player)
+    def keep(self, turn: Turn) -> None:
+        """Remember that *turn* came."""
+        _write(self._mark(turn), b"")
 
-    def leaf_pem(self, player: Player) -> bytes:
-        """Return the certificate that was announced for *player*, without its key."""
-        return x509.load_pem_x509_certificate(self.of(player).read_bytes()).public_bytes(Encoding.PEM)
+    def leaf_pem(self, name: str) -> bytes:
+        """Return the certificate of the paper *name*, without its key."""
+        return self._certificate(name).public_bytes(Encoding.PEM)
+
+    def key_digest(self, name: str) -> str:
+        """Return the SHA-256 of the public key of the paper *name*, as a TLSA record 3 1 1 has it (RFC 6698)."""
+        key = self._certificate(name).public_key()
+        return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
     def ca_pem(self, issuer: Issuer) -> bytes:
         """Return the certificate of a CA."""
         return self._ca(issuer).read_bytes()
 
+    def _certificate(self, name: str) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(self.of(name).read_bytes())
+
     def _ca(self, issuer: Issuer) -> Path:
         return self._directory / f"ca-{issuer.value}.pem"
 
-    def _renewed(self, player: Player) -> Path:
-        return self._directory / f"{player.key}-renewed.pem"
+    def _mark(self, turn: Turn) -> Path:
+        return self._directory / f"turned-{turn.name}"
 
 
 def _authority(name: str, *, now: datetime) -> _Authority:
@@ -83,7 +91,7 @@ def _authority(name: str, *, now: datetime) -> _Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
     certificate = (
-        _builder(name, _name(name), key, now=now, lifetime=_CA_LIFETIME)
+        _builder(name, _name(name), key, now=now, age=_CA_AGE, ends=_CA_ENDS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
         .sign(key, hashes.SHA256())
@@ -91,14 +99,13 @@ def _authority(name: str, *, now: datetime) -> _Authority:
     return _Authority(certificate, key)
 
 
-def _leaf(player: Player, authority: _Authority | None, *, now: datetime) -> bytes:
-    """Return key and certificate of *player* as PEM; self-signed without *authority*."""
+def _leaf(paper: Paper, authority: _Authority | None, *, now: datetime) -> bytes:
+    """Return key and certificate of *paper* as PEM; self-signed without *authority*."""
     key = ec.generate_private_key(ec.SECP256R1())
-    dns_id = player.named or player.mx_host
-    issuer = authority.certificate.subject if authority else _name(dns_id)
+    issuer = authority.certificate.subject if authority else _name(paper.dns_id)
     certificate = (
-        _builder(dns_id, issuer, key, now=now, lifetime=player.lifetime)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(dns_id)]), critical=False)
+        _builder(paper.dns_id, issuer, key, now=now, age=paper.age, ends=paper.ends)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(paper.dns_id)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(authority.key if authority else key, hashes.SHA256())
@@ -108,7 +115,13 @@ def _leaf(player: Player, authority: _Authority | None, *, now: datetime) -> byt
 
 
 def _builder(
-    subject: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, now: datetime, lifetime: timedelta
+    subject: str,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    *,
+    now: datetime,
+    age: timedelta,
+    ends: timedelta,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -116,8 +129,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now.astimezone(UTC) - _BEFORE)
-        .not_valid_after(now.astimezone(UTC) + lifetime)
+        .not_valid_before(now.astimezone(UTC) - age)
+        .not_valid_after(now.astimezone(UTC) + ends)
     )
 
 

@@ -15,10 +15,11 @@ COMMANDS_MAX = 50  # in one session
 class Peer:
     """One mail server. papers: the file with its certificate and key, None for a peer without STARTTLS."""
 
-    def __init__(self, mx_host: str, address: str, port: int, papers: Path | None) -> None:
-        """Prepare; open() listens."""
+    def __init__(self, mx_host: str, address: str, port: int, papers: Path | None, *, is_busy: bool = False) -> None:
+        """Prepare; open() listens. is_busy: it says 421 to everybody."""
         self._mx_host, self._address, self._port = mx_host, address, port
         self._context = _context(papers) if papers else None
+        self._is_busy = is_busy
         self._listener: asyncio.Server | None = None
 
     async def open(self) -> None:
@@ -37,6 +38,9 @@ class Peer:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Greet and answer commands."""
         context, is_secure = self._context, False
+        if self._is_busy:
+            await _say(writer, f"421 4.3.2 {self._mx_host} is too busy, come back later")
+            return
         await _say(writer, f"220 {self._mx_host} ESMTP demo")
         for _turn in range(COMMANDS_MAX):
             async with asyncio.timeout(PATIENCE_SECONDS):

@@ -1,4 +1,4 @@
-"""Who takes part in the demo: six partners, each with an oddity of its own, and the people who look at them."""
+"""Who takes part in the demo: invented partners, each with an oddity of its own, and the people who look at them."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,104 +7,100 @@ from enum import Enum
 from partners.core.levels import Protection, SecurityLevel
 from partners.models import User
 
-__all__ = ["CAST", "CONTACT", "NETWORK", "PEOPLE", "RESOLVER_ADDRESS", "Issuer", "Player"]
+__all__ = [
+    "CONTACT",
+    "NETWORKS",
+    "PEOPLE",
+    "RESOLVER_ADDRESS",
+    "SIX",
+    "SIX_INSTEAD",
+    "Habit",
+    "Issuer",
+    "Paper",
+    "Player",
+    "Server",
+    "Turn",
+]
 
-NETWORK = "127.0.1.0/24"  # loopback: nothing of the demo is seen, or reached, from another machine
+NETWORKS = "127.0.1.0/24,::1/128"  # loopback: nothing of the demo is seen, or reached, from another machine
 RESOLVER_ADDRESS = "127.0.1.53"
+SIX, SIX_INSTEAD = "::1", "127.0.1.61"  # the second one where this machine has no IPv6 on loopback
 
 
 class Issuer(Enum):
-    """Who signed a player's certificate."""
+    """Who signed a certificate."""
 
     PUBLIC = "public"  # the demo's stand-in for the public CAs; the relay group trusts it
     OWN = "own"  # a CA of the partner alone, given as tafile=
     ITSELF = "itself"
-    NOBODY = "nobody"  # no certificate: the peer has no STARTTLS
+
+
+class Habit(Enum):
+    """How a mail server meets whoever connects."""
+
+    TALKS = "talks"
+    IS_BUSY = "is busy"  # 421 to everybody: nothing can be said of its TLS
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A certificate with its key. ends: from the first start on; age: since when it was good by then."""
+
+    name: str
+    issuer: Issuer
+    dns_id: str
+    ends: timedelta = timedelta(days=200)
+    age: timedelta = timedelta(days=81)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A mail server at one address. paper: what it shows, "" where it has no STARTTLS."""
+
+    mx_host: str
+    address: str
+    paper: str = ""
+    habit: Habit = Habit.TALKS
 
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """An invented partner with one nexthop, one MX host and one address.
+    """An invented partner with one channel.
 
-    named: what its certificate says, "" = the MX host. renews_after: when it shows another certificate, untold.
+    mx: names in its MX records, () for the null MX. joined: days before the first start at which its entry was
+    released. pinned: the paper that was announced; has_ca: its own CA is trusted for it. signed: its zone is, and
+    every host in it publishes TLSA records.
     """
 
     name: str
-    key: str
-    address: str
+    keys: tuple[str, ...]
+    mx: tuple[str, ...]
     level: SecurityLevel
     agreed: Protection
-    issuer: Issuer
     basis: str
-    lifetime: timedelta = timedelta(days=200)
-    named: str = ""
-    renews_after: timedelta | None = None
+    joined: int
+    match: str = ""
+    pinned: str = ""
+    has_ca: bool = False
+    signed: bool = False
 
     @property
-    def mx_host(self) -> str:
-        """The name in its MX record."""
-        return f"mx.{self.key}"
+    def key(self) -> str:
+        """The first of its nexthops."""
+        return self.keys[0]
 
 
-CAST = (
-    Player(
-        "Aurora Bank",
-        "aurora.example",
-        "127.0.1.11",
-        SecurityLevel.SECURE,
-        Protection.CA_NAME,
-        Issuer.PUBLIC,
-        "demo: everything as agreed",
-    ),
-    Player(
-        "Borealis Insurance",
-        "borealis.example",
-        "127.0.1.12",
-        SecurityLevel.FINGERPRINT,
-        Protection.PIN,
-        Issuer.ITSELF,
-        "demo: a self-signed certificate, pinned",
-    ),
-    Player(
-        "Cirrus Logistics",
-        "cirrus.example",
-        "127.0.1.13",
-        SecurityLevel.SECURE,
-        Protection.CA_NAME,
-        Issuer.OWN,
-        "demo: a CA of its own, and a certificate that ends soon",
-        lifetime=timedelta(days=9),
-    ),
-    Player(
-        "Delta Clinics",
-        "delta.example",
-        "127.0.1.14",
-        SecurityLevel.SECURE,
-        Protection.CA_NAME,
-        Issuer.PUBLIC,
-        "demo: the certificate names another host",
-        named="mail.hosting.example",
-    ),
-    Player(
-        "Ember Energy",
-        "ember.example",
-        "127.0.1.15",
-        SecurityLevel.ENCRYPT,
-        Protection.ENCRYPTED,
-        Issuer.NOBODY,
-        "demo: offers no STARTTLS",
-    ),
-    Player(
-        "Fjord Shipping",
-        "fjord.example",
-        "127.0.1.16",
-        SecurityLevel.FINGERPRINT,
-        Protection.PIN,
-        Issuer.ITSELF,
-        "demo: renews its certificate without notice, a minute after the start",
-        renews_after=timedelta(seconds=60),
-    ),
-)
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What happens while one looks: a server shows another paper, or the MX records of a key name other hosts."""
+
+    name: str
+    after: timedelta
+    key: str
+    address: str = ""
+    paper: str = ""
+    mx: tuple[str, ...] = ()
+
 
 # The first two are the two persons behind every approval; nobody real has an address below .example (RFC 2606).
 PEOPLE = (
