@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.kit.smtpd import wait_until
-from tests.tasks.crowd import PEERS, visits
+from tests.tasks.crowd import LEAF, PEERS, visits
 from tlsportal.children import GRACE_SECONDS
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -34,6 +34,23 @@ candidate = cut([add_partner("New", "new.example", "encrypt", "encrypted", by=ed
 seen = (candidate.sha256, candidate.findings_sha256)
 approve(candidate, seen=seen, by=ann, now=now, word="a drill", accept_stops=True)
 publish(candidate, by=eda, now=timezone.now())
+"""
+SHARED = 40
+SHARE = """
+from django.utils import timezone
+from partners.actions.relay_groups import ensure_group
+from partners.models import Channel, Nexthop, Partner
+ensure_group(now=timezone.now())
+Nexthop.objects.all().delete()
+for number in range(%d):
+    partner = Partner.objects.create(name=f"Partner {number}")
+    channel = Channel.objects.create(partner=partner, agreed="encrypted", level="encrypt")
+    Nexthop.objects.create(channel=channel, key=f"s{number}.example")
+"""
+UNDER_WAY = "SELECT count(*) FROM partners_address WHERE lease_token <> ''"
+JUDGED = """
+SELECT count(*) FROM partners_verdictrow
+WHERE delivery = 'deliver' AND %d <= (SELECT min(times) FROM partners_sighting)
 """
 
 
@@ -94,17 +111,42 @@ def test_release_is_judged_at_once(portal, crowd):
     assert set(visits(crowd).values()) == {1}
 
 
+@pytest.mark.parametrize("portal", ["sqlite", "postgresql"], indirect=True)
 def test_two_workers_share(portal, crowd):
-    """Two workers at the same rows: each address is spoken to once."""
+    """Two workers at the same rows, and two beats that wake them: each address is spoken to once."""
     portal.worker()
     portal.worker()
-    portal.tick()
-    portal.tick()
+    for _beat in range(2 * 2):
+        portal.tick()
     wait_until(lambda: portal.sightings() == PEERS, 40, "all sightings")
 
     assert len(visits(crowd)) == PEERS
     assert set(visits(crowd).values()) == {1}
     assert portal.count("SELECT count(*) FROM partners_address WHERE crashes > 0") == 0
+
+
+@pytest.mark.parametrize("portal", ["sqlite", "postgresql"], indirect=True)
+def test_forty_partners_of_one_provider(portal, lab, dns, smtpd):
+    """Forty partners behind one server are one handshake a cycle, also for two workers, and one verdict each."""
+    peer = smtpd.peer(lab.address(), leaf=LEAF)
+    dns.zone("provider.example").add(f"mx A {peer.address}")
+    with dns.batch():
+        for number in range(SHARED):
+            dns.zone(f"s{number}.example").add("@ MX 10 mx.provider.example.")
+    portal.manage("shell", "-c", SHARE % SHARED)
+    portal.worker()
+    portal.worker()
+    for cycle in (1, 2):
+        with portal.connect() as database:
+            database.execute("UPDATE partners_address SET due_at='2001-01-01'")
+            database.execute("UPDATE partners_nexthop SET due_at='2001-01-01'")
+        portal.tick()
+        portal.tick()
+        wait_until(lambda cycle=cycle: portal.count(JUDGED % cycle) == SHARED, 30, "a verdict for each")
+        wait_until(lambda: portal.count(UNDER_WAY) == 0, 30, "the end of the cycle")
+
+        assert len(peer.visits) == cycle
+    assert portal.count("SELECT count(*) FROM partners_sighting") == 1
 
 
 def test_broker_that_forgets(portal, crowd):
