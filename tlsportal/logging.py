@@ -5,6 +5,8 @@ from typing import Any
 
 import structlog
 
+from tlsportal.syslog import demand_place
+
 # What opens a door never reaches the log, whoever writes the line and however the address was bent: the part behind
 # the doors of links, also percent-encoded, and anything of the shape of our tokens (43 characters of base64url).
 _DOORS = r"((?<!/approvals)(?:/|%2F)(?:invitations|password(?:/|%2F)reset(?:/|%2F)key)(?:/|%2F)+)"
@@ -53,21 +55,29 @@ def configure() -> None:
     )
 
 
-def logging_config(*, level: str) -> dict[str, Any]:
-    """Return the dictConfig that writes every logger's lines to standard error as key=value."""
+def logging_config(*, level: str, syslog: str = "") -> dict[str, Any]:
+    """Return the dictConfig that writes every logger's lines to standard error as key=value.
+
+    syslog: where the journal of audit entries and alerts goes besides; "" for nowhere. Errors: ImproperlyConfigured.
+    """
     line: dict[str, Any] = {
         "()": structlog.stdlib.ProcessorFormatter,
         "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render],
         "foreign_pre_chain": _SHARED,
     }
+    journal: dict[str, Any] = {"()": "tlsportal.syslog.SyslogHandler", "place": demand_place(syslog)} if syslog else {}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": line},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+            **({"journal": journal} if journal else {}),
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django": {"handlers": [], "propagate": True},
+            "tlsportal.journal": {"handlers": ["journal"] if journal else [], "level": "INFO", "propagate": False},
             # Told already by request_finished and request_failed, with the request's id:
             "django.request": {"level": "CRITICAL"},
             # A tick that found nothing to do tells nothing; what it did is told by the action. Failures are told once.

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from partners.admin import site
 from tlsportal.health import healthz
+from tlsportal.metrics import metrics
 
 # Doors of allauth that would go round an action: nobody signs up alone, and a new address needs a second person.
 CLOSED_DOORS = ("signup/", "email/", "confirm-email/")
@@ -17,6 +18,7 @@ def not_here(request: HttpRequest) -> HttpResponse:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
+    path("metrics", metrics, name="metrics"),
     *(re_path(rf"^accounts/{closed}", not_here) for closed in CLOSED_DOORS),
     path("accounts/", include("allauth.urls")),
     path("admin/", site.urls),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from django.db import IntegrityError, transaction
 
+from partners.actions.journal import tell_audit
 from partners.core.errors import TemporaryFault
 from partners.models import AuditEntry, User
 
@@ -35,6 +36,7 @@ def record(
                 entry.save(force_insert=True)
         except IntegrityError:
             continue
+        tell_audit(entry)
         return entry
     raise TemporaryFault("audit trail", "it is being written by too many at once", "try again")
 

@@ -17,6 +17,7 @@ from partners.models import Alert, AuditEntry
 __all__ = ["JOURNAL", "tell_alert", "tell_audit"]
 
 JOURNAL = "tlsportal.journal"
+_TEXT_MAX = 7000
 _SEVERITY = {1: logging.CRITICAL, 2: logging.ERROR, 3: logging.WARNING, 4: logging.WARNING}
 
 
@@ -57,6 +58,8 @@ def _tell(act: str, level: int, fields: Mapping[str, object]) -> None:
     if not logger.handlers:
         return
     text = json.dumps(fields, sort_keys=True, ensure_ascii=True, default=str)
+    if len(text) > _TEXT_MAX:  # it must fit one datagram, and stay JSON
+        text = json.dumps({**fields, "detail": None, "left_out": ["detail"]}, sort_keys=True, default=str)
     transaction.on_commit(partial(logger.log, level, "%s", text, extra={"act": act}), robust=True)
 
 

@@ -1,12 +1,15 @@
-"""States are kept true: what a release, the clock or a lost worker may have moved is judged again."""
+"""States are kept true: what a release, the clock or a lost worker may have moved is judged again, and told."""
 
 from celery import shared_task
 
+from partners.actions.alerts import close_calm, escalate_due
+from partners.actions.cycles import note_cycle
 from partners.actions.judging import judge_due
 from partners.actions.leases import database_now
 from partners.actions.partners import end_relaxations
+from partners.tasks.delivering import deliver
 
-__all__ = ["end_lowered", "judge_stale"]
+__all__ = ["deliver_due", "end_lowered", "judge_stale"]
 
 NEXTHOPS_MAX = 500  # at a time
 TURNS_MAX = 20  # after a release all nexthops are due at once; what is left is the next tick's
@@ -24,3 +27,13 @@ def judge_stale() -> None:
 def end_lowered() -> None:
     """Write the changes that bring back what was lowered until now (queue control)."""
     end_relaxations(now=database_now())
+
+
+@shared_task(name="partners.tasks.alerts.deliver_due")  # type: ignore[untyped-decorator]  # celery has no types
+def deliver_due() -> None:
+    """End what is calm, tell once more what nobody looks after, and send all that is due (queue control)."""
+    now = database_now()
+    close_calm(now=now)
+    escalate_due(now=now)
+    deliver()
+    note_cycle("alerts", now=database_now())

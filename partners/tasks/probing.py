@@ -2,6 +2,9 @@
 
 from celery import shared_task
 
+from partners.actions.cycles import note_cycle
+from partners.actions.leases import database_now
+from partners.tasks.delivering import heartbeat
 from partners.tasks.rounds import Round
 
 __all__ = ["probe_asked", "probe_due"]
@@ -10,7 +13,11 @@ __all__ = ["probe_asked", "probe_due"]
 @shared_task(name="partners.tasks.probing.probe_due")  # type: ignore[untyped-decorator]  # celery has no types
 def probe_due() -> None:
     """Look up and speak to all that is due (queue probe)."""
-    Round().run()
+    counts = Round().run()
+    note_cycle(
+        "probe", now=database_now(), seconds=counts.seconds, nexthops=counts.nexthops, endpoints=counts.endpoints
+    )
+    heartbeat()
 
 
 @shared_task(name="partners.tasks.probing.probe_asked")  # type: ignore[untyped-decorator]  # celery has no types

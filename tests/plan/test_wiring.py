@@ -13,6 +13,7 @@ from tlsportal.celery import BEAT_SCHEDULE, app
 # Doors that no row of ours guards, each with what does.
 GUARDED_ELSEWHERE = {
     "healthz": "says up or down, and nothing else",
+    "metrics": "a token, or this machine itself; numbers alone",
     "admin": "the admin's own permission check, read-only",
     "accounts": "allauth",
     "set-theme": "sets a cookie",
