@@ -12,7 +12,7 @@ from partners.core.levels import Protection
 from partners.models import Change, Channel
 from partners.reports.agreements import HELD, NOT_KNOWN, PROTECTED, AgreementRow, Chosen, Tally, agreement_rows, tally
 from partners.reports.drawings import Slice, share
-from partners.reports.forecast import Forecast, forecasts
+from partners.reports.forecast import Forecast, forecasts, outcome
 from partners.reports.people import name_of
 from partners.reports.sentences import team_sentence
 from partners.reports.trend import Trend, trend
@@ -110,7 +110,7 @@ def compliance_report(*, now: datetime, chosen: Chosen, page: int = 1) -> Compli
     counted = tally()
     ends = forecasts(now=now, until=now + timedelta(days=max(WINDOWS)))
     until = now + timedelta(days=chosen.within)
-    ending = [one.channel for one in ends if one.at <= until and one.state in PROTECTED]
+    ending = [one.channel for one in ends if one.at <= until]
     page = max(page, 1)
     rows, total = agreement_rows(chosen, counted, ending=ending, first=(page - 1) * ROWS, count=ROWS)
     return Compliance(
@@ -129,11 +129,11 @@ def compliance_report(*, now: datetime, chosen: Chosen, page: int = 1) -> Compli
 
 def _outlook(days: int, counted: Tally, ends: Sequence[Forecast], *, now: datetime) -> Outlook:
     """Return how the protected agreements stand in *days*."""
-    within = [one for one in ends if one.at <= now + timedelta(days=days) and one.state in PROTECTED]
-    under_way = sum(one.under_way for one in within)
-    breaks = len(within) - under_way
-    safe = max(counted.protected - len(within), 0)
-    return Outlook(days, safe, under_way, breaks, share([("ok", safe), ("roll", under_way), ("risk", breaks)]))
+    until = now + timedelta(days=days)
+    kept = sum(one.at <= until and one.state in PROTECTED for one in ends)
+    found, safe = outcome(ends, until=until), max(counted.protected - kept, 0)
+    parts = share([("ok", safe), ("roll", found.under_way), ("risk", found.breaks)])
+    return Outlook(days, safe, found.under_way, found.breaks, parts)
 
 
 def _open_causes(counted: Tally) -> tuple[OpenCause, ...]:

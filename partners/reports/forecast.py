@@ -11,11 +11,11 @@ from django.db.models import F, Min, Q, QuerySet
 from partners.core.facts_json import profile_key
 from partners.core.levels import SecurityLevel
 from partners.core.observation import PERMISSIVE
-from partners.models import ChainLink, Channel, Pin
+from partners.models import ChainLink, Channel, Pin, VerdictRow
 
-__all__ = ["Forecast", "forecasts", "with_names"]
+__all__ = ["Forecast", "Outcome", "forecasts", "outcome", "with_names"]
 
-# The levels at which the end of a certificate, or its renewal without notice, stops mail.
+# The levels in force at which the end of a certificate, or its renewal without notice, stops mail.
 _NAMED: Final = frozenset({SecurityLevel.VERIFY.value, SecurityLevel.SECURE.value})
 _PINNED: Final = SecurityLevel.FINGERPRINT.value
 _FLOWING: Final = ("compliant", "rolling", "weaker", "unknown")
@@ -47,25 +47,45 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """What the servers of a channel show. ends: endpoint -> first end of its chain and whose it is; leaves: SHA-256."""
+class Outcome:
+    """How many channels break by some day if nobody acts, and for how many more that end a successor is known."""
 
-    level: str
+    breaks: int
+    under_way: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the servers of a channel show. ends: endpoint -> first end of its chain and whose it is; leaves: SHA-256.
+
+    pinned: by the entry in force; the newest draft may say something else.
+    """
+
+    pinned: bool
     state: str
     ends: dict[int, tuple[datetime, str]]
     leaves: set[str]
 
 
 def forecasts(*, now: datetime, until: datetime) -> tuple[Forecast, ...]:
-    """Return what ends between *now* and *until*, first end first, one row per channel; two queries.
+    """Return what ends between *now* and *until*, first end first, one row per channel; three queries.
 
-    Channels that are violated are left out, there mail waits already; so are those that nobody judged yet.
+    By the entries in force: what the judge found at each address, not what a draft says. Channels that are violated are
+    left out, there mail waits already; so are those that nobody judged yet.
     """
     ending = _links(certificate__not_after__gte=now, certificate__not_after__lte=until)
-    ends = _ends(ending.values(_CHANNEL))
-    pins = _pins([channel for channel, one in ends.items() if one.level == _PINNED])
+    pinned = _resting(ending.values(_CHANNEL))
+    ends = _ends(pinned)
+    pins = _pins([channel for channel, one in ends.items() if one.pinned])
     found = [_forecast(channel, one, pins.get(channel, ()), now=now, until=until) for channel, one in ends.items()]
     return tuple(sorted((one for one in found if one), key=lambda one: (one.at, one.channel)))
+
+
+def outcome(ends: Sequence[Forecast], *, until: datetime) -> Outcome:
+    """Return what *ends* come to by *until*: the one place where pages get these figures from."""
+    within = [one for one in ends if one.at <= until]
+    under_way = sum(one.under_way for one in within)
+    return Outcome(len(within) - under_way, under_way)
 
 
 def with_names(rows: Sequence[Forecast]) -> tuple[Forecast, ...]:
@@ -78,7 +98,7 @@ def with_names(rows: Sequence[Forecast]) -> tuple[Forecast, ...]:
 
 
 def _links(**conditions: object) -> QuerySet[ChainLink]:
-    """Return the certificates shown now to the plain TLS profile, for the channels that rest on one.
+    """Return the certificates shown now to the plain TLS profile, for the channels whose mail flows.
 
     All conditions stand in one filter(): in a second one Django would join other sightings, channels and intervals.
     Left out is a CA at the top of a chain that signs itself: nobody looks at its end there.
@@ -89,7 +109,6 @@ def _links(**conditions: object) -> QuerySet[ChainLink]:
             f"{_SEEN}__current": True,
             f"{_SEEN}__endpoint__profile_key": profile_key(PERMISSIVE),
             f"{_CHANNEL}__removed_at__isnull": True,
-            f"{_CHANNEL}__level__in": [*_NAMED, _PINNED],
             f"{_STATE}__valid_to__isnull": True,
             f"{_STATE}__state__in": _FLOWING,
             **conditions,
@@ -97,11 +116,22 @@ def _links(**conditions: object) -> QuerySet[ChainLink]:
     )
 
 
-def _ends(channels: QuerySet[Any, Any]) -> Mapping[int, _Shown]:
+def _resting(channels: QuerySet[Any, Any]) -> Mapping[int, bool]:
+    """Return those of *channels* whose mail rests on a certificate, and whether on its fingerprint alone.
+
+    Where one nexthop or relay group asks for a name, dates count.
+    """
+    levels: dict[int, set[str]] = defaultdict(set)
+    rows = VerdictRow.objects.own().filter(nexthop__channel__in=channels)
+    for channel, hosts in rows.values_list("nexthop__channel", "hosts"):
+        levels[channel] |= {str(one["effective"]) for one in hosts}
+    return {channel: not found & _NAMED for channel, found in levels.items() if found & {*_NAMED, _PINNED}}
+
+
+def _ends(channels: Mapping[int, bool]) -> Mapping[int, _Shown]:
     """Return the first end of the chain at each address of *channels*; where the leaf is pinned, of the leaf alone."""
-    rows = _links(**{f"{_CHANNEL}__in": channels}).values_list(
+    rows = _links(**{f"{_CHANNEL}__in": list(channels)}).values_list(
         _CHANNEL,
-        f"{_CHANNEL}__level",
         f"{_STATE}__state",
         f"{_SEEN}__endpoint",
         "position",
@@ -110,11 +140,11 @@ def _ends(channels: QuerySet[Any, Any]) -> Mapping[int, _Shown]:
         "certificate__sha256",
     )
     found: dict[int, _Shown] = {}
-    for channel, level, state, endpoint, position, at, subject, sha256 in rows:
-        one = found.setdefault(channel, _Shown(level, state, {}, set()))
+    for channel, state, endpoint, position, at, subject, sha256 in rows:
+        one = found.setdefault(channel, _Shown(channels[channel], state, {}, set()))
         if position == 0:
             one.leaves.add(sha256)
-        if at is not None and (position == 0 or level != _PINNED):
+        if at is not None and (position == 0 or not one.pinned):
             one.ends[endpoint] = min(one.ends.get(endpoint, (at, subject)), (at, subject))
     return found
 
@@ -136,15 +166,14 @@ def _forecast(channel: int, shown: _Shown, pins: Sequence[Pin], *, now: datetime
         return None
     at, subject = min(ahead)
     ending, of_all = sum(end[0] <= until for end in shown.ends.values()), len(shown.ends)
-    pinned = shown.level == _PINNED
     return Forecast(
         channel=channel,
         state=shown.state,
         at=at,
-        pinned=pinned,
+        pinned=shown.pinned,
         ending=ending,
         of_all=of_all,
-        under_way=_has_successor(pins, shown=shown.leaves, at=at) if pinned else ending < of_all,
+        under_way=_has_successor(pins, shown=shown.leaves, at=at) if shown.pinned else ending < of_all,
         subject=subject,
     )
 

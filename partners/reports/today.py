@@ -11,7 +11,7 @@ from partners.core.lifetime import first_bounce
 from partners.models import ComplianceInterval, User
 from partners.reports.charts import Strip, strip
 from partners.reports.drawings import Slice, share
-from partners.reports.forecast import Forecast, forecasts, with_names
+from partners.reports.forecast import Forecast, forecasts, outcome, with_names
 from partners.reports.today_agreements import ROWS, SOON, OpenRow, counts, open_rows
 from partners.reports.today_hands import Hand, duration, of_agreement, of_forecast
 from partners.reports.today_map import MapState, map_state, waiting_hands
@@ -76,6 +76,7 @@ def today(reader: User, *, now: datetime) -> Today:
     """Return the page as *reader* sees it at *now*; at most twelve queries, however many partners there are."""
     counted, rows = counts(now=now), open_rows(now=now)
     ends = forecasts(now=now, until=now + SOON)
+    found = outcome(ends, until=now + SOON)
     state = map_state(reader, now=now)
     waiting = (*waiting_hands(reader, now=now), *state.waiting)
     waits = counted.groups.get("violated", 0)
@@ -104,8 +105,8 @@ def today(reader: User, *, now: datetime) -> Today:
         waits=waits,
         others=sum(group.count for group in shown) - waits,
         strip=strip([(one.at, one.under_way) for one in ends], now=now, days=SOON.days),
-        missing=sum(not one.under_way for one in ends),
-        provided=sum(one.under_way for one in ends),
+        missing=found.breaks,
+        provided=found.under_way,
         moved=_moved(now),
         map=state,
     )

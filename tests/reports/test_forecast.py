@@ -3,9 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
-from partners.models import ComplianceInterval, Pin
+from partners.models import Channel, ComplianceInterval, Pin, VerdictRow
+from partners.reports.agreements import Chosen
+from partners.reports.compliance import compliance_report
 from partners.reports.forecast import forecasts, with_names
+from partners.reports.today import today
 from tests.actions.people import NOON, editor, proposed
 from tests.reports.world import agreement, certificate, shown
 
@@ -105,3 +109,39 @@ def test_what_was_shown_before_is_forgotten():
     shown(row, "192.0.2.1", certificate(2, not_after=in_days(200)))
 
     assert forecasts(now=NOON, until=MONTH) == ()
+
+
+def test_the_entry_in_force_counts_not_the_draft():
+    """A draft that asks for no name breaks nothing less, and one that asks for it breaks nothing yet."""
+    team = editor()
+    safe = agreement("Safe", "compliant", by=team, level="encrypt", agreed="encrypted")
+    breaks = agreement("Breaks", "compliant", by=team, level="secure", agreed="ca-and-name")
+    for number, row in enumerate((safe, breaks), start=1):
+        shown(row, f"192.0.2.{number}", certificate(number, not_after=in_days(4)))
+    Channel.objects.filter(pk=safe.pk).update(level="secure")
+    Channel.objects.filter(pk=breaks.pk).update(level="encrypt")
+
+    assert [(one.channel, one.pinned) for one in forecasts(now=NOON, until=MONTH)] == [(breaks.pk, False)]
+
+
+def test_what_goes_by_anothers_entry_is_no_forecast():
+    """Mail that goes by a parent's entry rests on nothing that this agreement says."""
+    row = agreement("Fjord", "unknown", by=editor(), level="secure", agreed="ca-and-name")
+    shown(row, "192.0.2.1", certificate(1, not_after=in_days(4)))
+    VerdictRow.objects.update(is_own=False)
+
+    assert forecasts(now=NOON, until=MONTH) == ()
+
+
+def test_both_pages_tell_the_same_figures():
+    """Today and compliance count what breaks, kept or weaker, and for what a successor is known, in one place."""
+    team, now = editor(), timezone.now()
+    for number, state in enumerate(("compliant", "weaker", "unknown", "rolling"), start=1):
+        row = agreement(f"P {number}", state, by=team, level="secure", agreed="ca-and-name")
+        shown(row, f"192.0.2.{number}", certificate(number, not_after=now + timedelta(days=number)))
+    shown(row, "192.0.2.99", certificate(99, not_after=now + timedelta(days=300)))
+
+    page = today(team, now=now)
+    [near, *_later] = compliance_report(now=now, chosen=Chosen()).outlook
+
+    assert (page.missing, page.provided) == (near.breaks, near.under_way) == (3, 1)
