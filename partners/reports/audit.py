@@ -1,7 +1,7 @@
 """The audit trail as its page shows it: filtered, newest first, a page at a time by key."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from partners.models import AuditEntry
 from partners.reports.names import person_name
+from partners.reports.subjects import partners_of
 
 __all__ = ["ACTS", "AuditFilter", "AuditPage", "AuditRow", "act_word", "audit_page", "audit_rows"]
 
@@ -22,6 +23,8 @@ _PORTAL: Final = "portal"  # how the filter names what nobody asked for
 
 # act as it is written -> what a person did. An act that is not here is shown as it is written.
 ACTS: dict[str, Promise] = {
+    "alert.acknowledged": _("looks after an alert"),
+    "alert.snoozed": _("let an alert rest"),
     "authority.added": _("trusted a partner's own CA"),
     "authority.removed": _("no longer trusts a partner's own CA"),
     "candidate.abandoned": _("gave a candidate up"),
@@ -40,6 +43,10 @@ ACTS: dict[str, Promise] = {
     "invitation.made": _("invited somebody"),
     "invitation.revoked": _("revoked an invitation"),
     "look.asked": _("asked for a look before adding"),
+    "notice-target.added": _("tells alerts to an address"),
+    "notice-target.removed": _("tells alerts to an address no more"),
+    "notice-target.secret-renewed": _("made a new secret for a webhook"),
+    "partner-notices.set": _("set a partner's notices"),
     "pin.approved": _("approved a pin"),
     "pin.backup": _("keeps a pin as a backup"),
     "pin.proposed": _("announced a pin"),
@@ -89,7 +96,10 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One entry. who: "" for what the portal did by itself."""
+    """One entry. who: "" for what the portal did by itself.
+
+    partner, channel: whose channel, pin or partner the subject is; channel is 0 where no page of it is left.
+    """
 
     number: int
     at: datetime
@@ -100,6 +110,8 @@ class AuditRow:
     detail: tuple[tuple[str, str], ...]
     entry_hash: str
     prev_hash: str
+    partner: str = ""
+    channel: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +129,16 @@ def act_word(act: str) -> str:
 
 
 def audit_page(wanted: AuditFilter, *, before: int = 0) -> AuditPage:
-    """Return a page of the entries that *wanted* asks for, in two queries, however deep it lies."""
+    """Return a page of the entries that *wanted* asks for, in five queries, however deep it lies."""
     found = _filtered(wanted)
     if before:
         found = found.filter(pk__lt=before)
     entries = list(found[: PAGE_ROWS + 1])
     rows = tuple(_row(one) for one in entries[:PAGE_ROWS])
+    whose = partners_of([one.subject for one in rows])
+    rows = tuple(
+        replace(one, partner=found[0], channel=found[1]) if (found := whose.get(one.subject)) else one for one in rows
+    )
     last = AuditEntry.objects.select_related("by").first()
     older = rows[-1].number if len(entries) > PAGE_ROWS else None
     return AuditPage(rows, older, _row(last) if last else None)

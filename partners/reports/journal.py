@@ -56,6 +56,7 @@ def journal(page: ChannelPage) -> tuple[Entry, ...]:
 
 
 def _changes(changes: Sequence[Change]) -> Iterator[Entry]:
+    told: set[int] = set()  # one release brings many changes of a channel, and is told once
     for change in changes:
         by = name_of(change.author)
         if change.before is None:
@@ -64,7 +65,8 @@ def _changes(changes: Sequence[Change]) -> Iterator[Entry]:
             yield Entry(change.made_at, "trash", _("Entry taken out"), by)
         elif moved := tuple(_moved(change.before, change.after)):
             yield Entry(change.made_at, "pencil", _withdrawn(change) or _("Entry edited"), by, moved)
-        if change.release is not None:
+        if change.release is not None and change.release_id not in told:
+            told.add(change.release.pk)
             text = _("Release %s published") % change.release.number
             yield Entry(change.release.published_at, "stack", text)
 
@@ -106,5 +108,5 @@ def _states(intervals: Sequence[ComplianceInterval]) -> Iterator[Entry]:
     for at, interval in enumerate(intervals):
         before = str(_STATES[intervals[at + 1].state]) if at + 1 < len(intervals) else _("nothing known")
         after = str(_STATES[interval.state])
-        cause = team_sentence(interval.cause) if interval.cause else ""
+        cause = team_sentence(interval.cause) if interval.cause and interval.state != "pending" else ""
         yield Entry(interval.valid_from, _ICONS.get(interval.state, "eye"), cause, "", ((_("state"), before, after),))

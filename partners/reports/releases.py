@@ -1,5 +1,6 @@
 """Drafts, open candidates, the history of releases, and two releases side by side."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -93,12 +94,13 @@ class ReleaseList:
 
 @dataclass(frozen=True, slots=True)
 class MapText:
-    """A map as a page shows it; hidden: lines that only the file has."""
+    """A map as a page shows it; hidden: lines that only the file has; sha256: of the file."""
 
     artefact: Artefact
     text: str
     lines: int
     hidden: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,8 @@ def release_page(number: int) -> ReleasePage | None:
 def map_text(artefact: Artefact) -> MapText:
     """Return the map of *artefact*, as much of it as a page shows."""
     lines = artefact.text.splitlines(keepends=True)
-    return MapText(artefact, "".join(lines[:LINES_SHOWN]), len(lines), max(len(lines) - LINES_SHOWN, 0))
+    sha256 = hashlib.sha256(artefact.text.encode()).hexdigest()
+    return MapText(artefact, "".join(lines[:LINES_SHOWN]), len(lines), max(len(lines) - LINES_SHOWN, 0), sha256)
 
 
 def compare_page(old: int, new: int, settings: Mapping[int, RelaySettings | str]) -> Comparison | None:

@@ -6,7 +6,7 @@ import pytest
 
 from partners.core.certificates import cert_fingerprint, pkey_fingerprint
 from partners.core.reasons import Reason
-from partners.models import Change, Channel, ComplianceInterval, Nexthop, Partner, Pin, RelayGroup, VerdictRow
+from partners.models import Change, Channel, ComplianceInterval, Nexthop, Partner, Pin, RelayGroup, Release, VerdictRow
 from partners.reports.compared import compared
 from partners.reports.headline import headline, short_cause
 from partners.reports.journal import journal
@@ -273,6 +273,20 @@ class TestShown:
 
 
 class TestJournal:
+    def test_a_release_is_told_once(self) -> None:
+        """However many changes of the channel it brought."""
+        team = editor()
+        row = agreement("Fjordbank", "compliant", by=team)
+        release = Release.objects.create(
+            number=7, author=team, needs_second=False, published_at=NOON, published_by=team
+        )
+        first = Change.objects.get()
+        for _number in range(2):
+            Change.objects.create(channel=row, author=team, made_at=NOON, before=first.after, after=first.after)
+        Change.objects.update(release=release)
+
+        assert [one.text for one in journal(page_of(row))].count("Release 7 published") == 1
+
     def test_before_and_after(self) -> None:
         """An edit says what each field was and became; a state what it was before."""
         row = agreement("Fjordbank", "violated", by=editor(), cause="certificate-expired", level="encrypt")

@@ -11,9 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from partners.actions.audit import record
-from partners.models import AuditEntry, Partner, User
+from partners.models import AuditEntry, Channel, Partner, User
 from partners.reports.audit import ACTS
-from tests.actions.people import NOON, editor, member, person
+from tests.actions.people import NOON, channel, editor, member, person, proposed
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +41,7 @@ def read(who: User, query: str = "") -> str:
 
 
 def subjects(text: str) -> list[str]:
-    return re.findall(r'class="subject">([^<]*)<', text)
+    return re.findall(r'class="subject[^"]*">([^<]*)<', text)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,33 @@ def test_a_deep_page_begins_where_the_last_one_ended(eda: User, django_assert_ma
 
     client = Client()
     client.force_login(eda)
-    with django_assert_max_num_queries(5):  # two, and session, user and groups
+    with django_assert_max_num_queries(8):  # five, and session, user and groups
         second = client.get(f"{URL}?before={older[1]}").content.decode()
 
     assert (len(subjects(first)), len(subjects(second))) == (50, 14)
     assert not set(subjects(first)) & set(subjects(second))
+
+
+def test_a_subject_is_told_with_its_partner(eda: User) -> None:
+    """The trail holds numbers; the page names whose they are, and links to what is still there."""
+    row = channel(Partner.objects.create(name="Acme"), "acme.example", by=eda)
+    gone = channel(Partner.objects.create(name="Gone Ltd"), "gone.example", by=eda)
+    Channel.objects.filter(pk=gone.pk).update(removed_at=NOON)
+    pin = proposed(row, by=eda)
+    for subject in (
+        f"channel {row.pk}",
+        f"pin {pin.pk}",
+        f"partner {row.partner_id}",
+        f"channel {gone.pk}",
+        "pin 9999",
+    ):
+        record("channel.edited", subject, by=eda, now=NOON)
+
+    text = read(person("max", User.Role.MANAGEMENT))
+
+    assert text.count(f'<a href="/partners/{row.pk}/">Acme</a>') == 3
+    assert "Gone Ltd" in text
+    assert f"/partners/{gone.pk}/" not in text
 
 
 def test_a_whole_chain_is_told_with_its_last_hash(eda: User) -> None:
