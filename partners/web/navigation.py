@@ -55,6 +55,7 @@ _SET_UP = _("Set-up")
 
 TEAM = (
     Row("today", _("Today"), "inbox", key="t"),
+    Row("alert-list", _("Alerts"), "bell"),
     Row("partner-list", _("Partners"), "users", key="p"),
     Row("approvals", _("Approvals"), "user-check", key="a"),
     Row("release-list", _("Releases"), "stack", key="r"),

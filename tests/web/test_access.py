@@ -15,6 +15,7 @@ ARGUMENTS = {
     "partner-detail": "channel",
     "channel-edit": "channel",
     "partner-invite": "partner",
+    "partner-notices": "partner",
     "partner-probe-panel": "channel",
     "portal-upload": "channel",
     "portal-submit": "channel",
@@ -24,6 +25,10 @@ PAGES = sorted(
     set(ACCESS)
     - {
         "home",
+        "alert-acknowledge",
+        "alert-snooze",
+        "notice-renew",
+        "notice-remove",
         "pin-decide",
         "partner-probe",
         "partner-check",
