@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_approver, single_operator_mode
+from partners.actions.leases import JUDGE_STALE, nudge
 from partners.actions.maps import active_map
 from partners.actions.relay_groups import demand_group, settings_of
 from partners.core.certificates import certificate_facts
@@ -135,9 +136,12 @@ def _apply(
 ) -> None:
     """Write *wanted* if the row still has *version*, with its audit entry, in the caller's transaction."""
     subject = _("relay group %s") % group.name
-    if not RelayGroup.objects.filter(pk=group.pk, version=version).update(**wanted, version=version + 1):
+    if not RelayGroup.objects.filter(pk=group.pk, version=version).update(
+        **wanted, version=version + 1, changed_at=now
+    ):
         raise StaleRefused(subject, _("somebody saved it in between"), _("look at the new state and try again"))
     audit.record("relay-group.changed", subject, by=by, now=now, detail={**detail, **_told(wanted)})
+    nudge(JUDGE_STALE)
 
 
 def _decide(change: GroupChange, state: GroupChange.State, *, by: User, now: datetime) -> None:

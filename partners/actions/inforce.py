@@ -57,7 +57,7 @@ def maps_in_force() -> list[InForce]:
     maps = []
     for group in _groups():
         row = {field.attname: getattr(group, field.attname) for field in group._meta.concrete_fields}  # noqa: SLF001  Django's documented model API
-        key = str(getattr(group, "sha256_in_force", "")), json.dumps(row, sort_keys=True)
+        key = str(getattr(group, "sha256_in_force", "")), json.dumps(row, sort_keys=True, default=str)
         in_force = _read.get(key)
         if in_force is None:
             one = map_on_relays(group)

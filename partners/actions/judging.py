@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, FilteredRelation, OuterRef, Q
+from django.db.models import Exists, FilteredRelation, Max, OuterRef, Q
 
 from partners.actions.alarming import note_alarms
 from partners.actions.endings import Endings, endings_of, warning_shares
@@ -92,11 +92,14 @@ def judge_nexthops(pks: Collection[int], *, now: datetime) -> list[Move]:
 
 
 def judge_due(limit: int, *, now: datetime) -> int:
-    """Judge up to *limit* nexthops that were not judged since the last release, or lately; return how many."""
+    """Judge up to *limit* nexthops that were not judged lately; return how many.
+
+    Lately: within ten minutes, and since the last release and the last change of a relay group.
+    """
     head = Head.objects.select_related("release").filter(pk=1).first()
-    since = now - JUDGED_MAX_AGE
-    if head and head.release and head.release.published_at <= now:
-        since = max(since, head.release.published_at)
+    moments = [RelayGroup.objects.aggregate(last=Max("changed_at"))["last"], now - JUDGED_MAX_AGE]
+    moments += [head.release.published_at] if head and head.release else []
+    since = max(moment for moment in moments if moment and moment <= now)
     fresh = VerdictRow.objects.filter(nexthop=OuterRef("pk"), judged_at__gt=since)
     looked = Exists(DnsSighting.objects.filter(nexthop=OuterRef("pk")))
     due = Nexthop.objects.filter(looked, ~Exists(fresh)).order_by("pk")

@@ -8,7 +8,7 @@ from partners.models.facts import Address, ChainLink, DnsSighting, Endpoint, Obs
 from partners.models.invitations import Invitation
 from partners.models.looks import Look
 from partners.models.pins import Certificate, Pin
-from partners.models.relays import GroupChange, Relay, RelayGroup, RelayToken
+from partners.models.relays import GroupChange, OwnCertificate, Relay, RelayGroup, RelayToken
 from partners.models.releases import Approval, Artefact, Candidate, CandidateMap, Change, Head, Release
 from partners.models.states import ComplianceInterval, VerdictRow
 
@@ -37,6 +37,7 @@ __all__ = [
     "Look",
     "Membership",
     "Nexthop",
+    "OwnCertificate",
     "NoticeTarget",
     "Observation",
     "Partner",

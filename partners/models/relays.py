@@ -4,13 +4,14 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-__all__ = ["GroupChange", "Relay", "RelayGroup", "RelayToken"]
+__all__ = ["GroupChange", "OwnCertificate", "Relay", "RelayGroup", "RelayToken"]
 
 
 class RelayGroup(models.Model):
     """Relays that share digest algorithm, oldest Postfix and OpenSSL, map type, CA set and defaults.
 
-    main_cf: parameters that change the outcome, by their postconf(5) names. ca_pem: the named public CAs.
+    main_cf: parameters that change the outcome, by their postconf(5) names. ca_pem: the named public CAs. changed_at:
+    what was judged before is judged again.
     """
 
     name = models.SlugField(max_length=60, unique=True)
@@ -20,6 +21,7 @@ class RelayGroup(models.Model):
     tafile_directory = models.CharField(max_length=200, default="/etc/postfix/tlsportal")
     main_cf = models.JSONField(default=dict, blank=True)
     ca_pem = models.TextField(blank=True)
+    changed_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -27,6 +29,30 @@ class RelayGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class OwnCertificate(models.Model):
+    """A certificate that one of our relays or mail servers shows, for partners to pin on their side.
+
+    names: the public host names that show it, one a line. It is kept when it is taken out, for what partners were told.
+    """
+
+    names = models.TextField()
+    certificate = models.ForeignKey("Certificate", models.PROTECT, related_name="+")
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    added_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("added_at", "pk")
+        constraints = (
+            models.UniqueConstraint(
+                name="own_certificate_once", fields=["certificate"], condition=Q(removed_at__isnull=True)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"own certificate {self.pk}"
 
 
 class GroupChange(models.Model):

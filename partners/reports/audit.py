@@ -136,9 +136,8 @@ def audit_page(wanted: AuditFilter, *, before: int = 0) -> AuditPage:
     entries = list(found[: PAGE_ROWS + 1])
     rows = tuple(_row(one) for one in entries[:PAGE_ROWS])
     whose = partners_of([one.subject for one in rows])
-    rows = tuple(
-        replace(one, partner=found[0], channel=found[1]) if (found := whose.get(one.subject)) else one for one in rows
-    )
+    named = [(one, *whose.get(one.subject, ("", 0))) for one in rows]
+    rows = tuple(replace(one, partner=partner, channel=channel) for one, partner, channel in named)
     last = AuditEntry.objects.select_related("by").first()
     older = rows[-1].number if len(entries) > PAGE_ROWS else None
     return AuditPage(rows, older, _row(last) if last else None)

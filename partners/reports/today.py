@@ -54,7 +54,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """The whole page. waits: to how many partners mail waits; others: the other hands.
+    """The whole page. waits: to how many partners mail waits; bounced: to how many it comes back; others: what else.
 
     strip: the ends of the next two weeks, of which missing have no successor and provided have one.
     """
@@ -64,6 +64,7 @@ class Today:
     slices: tuple[Slice, ...]
     total: int
     waits: int
+    bounced: int
     others: int
     strip: Strip
     missing: int
@@ -73,7 +74,7 @@ class Today:
 
 
 def today(reader: User, *, now: datetime) -> Today:
-    """Return the page as *reader* sees it at *now*; at most twelve queries, however many partners there are."""
+    """Return the page as *reader* sees it at *now*; at most thirteen queries, however many partners there are."""
     counted, rows = counts(now=now), open_rows(now=now)
     ends = forecasts(now=now, until=now + SOON)
     found = outcome(ends, until=now + SOON)
@@ -81,7 +82,7 @@ def today(reader: User, *, now: datetime) -> Today:
     waiting = (*waiting_hands(reader, now=now), *state.waiting)
     waits = counted.groups.get("violated", 0)
     groups = (
-        _waits_now(rows, waits, state.lifetime, now=now),
+        _waits_now(rows, waits, counted.bounced, state.lifetime, now=now),
         _breaks_soon(rows, [one for one in ends if not one.under_way], counted.groups.get("lowered", 0), now=now),
         _of("weaker", rows, counted.groups, now=now),
         Group("pend", _("Waits for a second person"), _("oldest first"), len(waiting), waiting[:ROWS], "approvals"),
@@ -102,7 +103,8 @@ def today(reader: User, *, now: datetime) -> Today:
         counts=tuple((word, count) for word, count in states if count),
         slices=share([(_MARKS[word], count) for word, count in states]),
         total=sum(counted.states.values()),
-        waits=waits,
+        waits=waits - counted.bounced,
+        bounced=counted.bounced,
         others=sum(group.count for group in shown) - waits,
         strip=strip([(one.at, one.under_way) for one in ends], now=now, days=SOON.days),
         missing=found.breaks,
@@ -112,14 +114,20 @@ def today(reader: User, *, now: datetime) -> Today:
     )
 
 
-def _waits_now(rows: Sequence[OpenRow], count: int, lifetime: timedelta, *, now: datetime) -> Group:
+def _waits_now(rows: Sequence[OpenRow], count: int, bounced: int, lifetime: timedelta, *, now: datetime) -> Group:
+    """Return the partners to whom no mail gets; *bounced* of them get none that would wait."""
     hands = tuple(
         of_agreement(row, bounces_at=first_bounce(row.since, [lifetime]) if row.since else None, now=now)
         for row in rows
         if row.group == "violated"
     )
     note = _("nothing is lost or sent unprotected until the queue lifetime of %s ends") % duration(lifetime)
-    return Group("bad", _("Mail waits now"), note, count, hands, "violated")
+    title = _("Mail waits now")
+    if bounced:
+        title = _("Mail bounces now") if bounced == count else _("Mail waits or bounces now")
+        back = _("what bounces goes back to its sender at once; nothing is sent unprotected")
+        note = back if bounced == count else _("what waits is kept for %s; ") % duration(lifetime) + back
+    return Group("bad", title, note, count, hands, "violated")
 
 
 def _breaks_soon(rows: Sequence[OpenRow], ends: Sequence[Forecast], lowered: int, *, now: datetime) -> Group:

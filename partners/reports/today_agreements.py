@@ -59,25 +59,31 @@ class OpenRow:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many agreements stand in each state, and how many in each group that needs a hand."""
+    """How many agreements stand in each state, and how many in each group that needs a hand.
+
+    bounced: of those violated, to how many mail comes back at once, for nowhere it waits.
+    """
 
     states: dict[str, int]
     groups: dict[str, int]
+    bounced: int = 0
 
 
 def counts(*, now: datetime) -> Counts:
     """Count all agreements, in one query."""
     states: dict[str, int] = {}
     groups: dict[str, int] = {}
-    for state, group, count in _grouped(now).values_list("state", "group").annotate(count=Count("pk")).order_by():
+    bounced = 0
+    columns = _grouped(now).annotate(is_deferred=_is_deferred()).values_list("state", "group", "is_deferred")
+    for state, group, is_deferred, count in columns.annotate(count=Count("pk")).order_by():
         states[state] = states.get(state, 0) + count
         groups[group] = groups.get(group, 0) + count
-    return Counts(states, groups)
+        bounced += count if group == "violated" and not is_deferred else 0
+    return Counts(states, groups, bounced)
 
 
 def open_rows(*, now: datetime) -> tuple[OpenRow, ...]:
     """Return the first rows of each group, the longest harm first, in one query."""
-    deferred = VerdictRow.objects.filter(nexthop__channel=OuterRef("pk"), delivery=Delivery.DEFER.value)
     place = Window(RowNumber(), partition_by=[F("group")], order_by=[F("ends").asc(nulls_last=True), F("pk")])
     rows = (
         _grouped(now)
@@ -85,11 +91,16 @@ def open_rows(*, now: datetime) -> tuple[OpenRow, ...]:
         .annotate(ends=Coalesce("lowered_until", "now__unknown_since", "now__valid_from"), key=Min("nexthops__key"))
         .annotate(place=place)
         .filter(place__lte=ROWS)
-        .annotate(is_deferred=Exists(deferred))
+        .annotate(is_deferred=_is_deferred())
         .select_related("partner__owner")
         .order_by("group", "place")
     )
     return tuple(_row(channel) for channel in rows)
+
+
+def _is_deferred() -> Exists:
+    """Whether mail by an entry of the channel's own waits somewhere."""
+    return Exists(VerdictRow.objects.own().filter(nexthop__channel=OuterRef("pk"), delivery=Delivery.DEFER.value))
 
 
 def _grouped(now: datetime) -> QuerySet[Any]:

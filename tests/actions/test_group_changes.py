@@ -1,16 +1,22 @@
 """A relay group's settings follow the relays; what asks less of a peer takes two people."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError
 
 from partners.actions.group_changes import apply_change, ca_set_of, change_group, main_cf_of, refuse_change
+from partners.actions.judging import judge_due, judge_nexthops
+from partners.actions.leases import JUDGE_STALE
 from partners.core.errors import CertificateRefused, NotAllowed, SamePersonRefused, SettingsRefused, StaleRefused
 from partners.models import AuditEntry, GroupChange, RelayGroup, User
 from tests.actions.people import NOON, approver, editor
+from tests.actions.watched import ask_dns, watched
 from tests.kit.ca import root_ca, self_signed
 
 pytestmark = pytest.mark.django_db
 
+MINUTE = timedelta(minutes=1)
 LOWER = {"main_cf": {"smtp_tls_security_level": "may"}}
 HIGHER = {"main_cf": {"smtp_tls_security_level": "encrypt"}}
 
@@ -120,6 +126,21 @@ def test_what_cannot_be_read_is_refused(group: RelayGroup, ann: User, fields: di
 
     group.refresh_from_db()
     assert group.version == 1
+
+
+def test_a_change_is_judged_by_at_once(group: RelayGroup, ann: User, django_capture_on_commit_callbacks) -> None:
+    """The judge is woken, and what it judged a minute ago is due again."""
+    nexthop = watched("acme.example", by=editor())
+    ask_dns(nexthop, "192.0.2.1", at=NOON)
+    judge_nexthops([nexthop.pk], now=NOON)
+    assert judge_due(10, now=NOON + MINUTE) == 0
+
+    with django_capture_on_commit_callbacks() as woken:
+        change_group(group, {"openssl": "3.0.20"}, version=1, by=ann, now=NOON + MINUTE)
+
+    assert (JUDGE_STALE,) in [one.args for one in woken]
+    assert judge_due(10, now=NOON + 2 * MINUTE) == 1
+    assert judge_due(10, now=NOON + 3 * MINUTE) == 0
 
 
 def test_an_editor_changes_nothing(group: RelayGroup, ann: User) -> None:

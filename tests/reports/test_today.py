@@ -72,9 +72,24 @@ def test_mail_that_comes_back_is_not_said_to_wait():
     row = agreement("Gone", "violated", by=team, since=timezone.now() - HOUR, cause="no-such-domain")
     VerdictRow.objects.filter(nexthop__channel=row).update(delivery="bounce")
 
-    cause = hand(seen_by(team), "Mail waits now").cause
+    page = seen_by(team)
+    cause = hand(page, "Mail bounces now").cause
 
     assert "comes back to its sender" in cause and "in at most" not in cause
+    assert (page.waits, page.bounced) == (0, 1)
+
+
+def test_some_wait_and_some_come_back():
+    """Each is counted by what happens to its mail."""
+    team = editor()
+    for name in ("Fjord", "Rivet"):
+        agreement(name, "violated", by=team, since=timezone.now() - HOUR, cause="fingerprint-mismatch")
+    VerdictRow.objects.filter(nexthop__channel__partner__name="Rivet").update(delivery="bounce")
+
+    page = seen_by(team)
+
+    assert (page.waits, page.bounced) == (1, 1)
+    assert group(page, "Mail waits or bounces now").count == 2
 
 
 @pytest.mark.parametrize(
@@ -205,12 +220,12 @@ def test_a_name_of_a_stranger_is_text():
 
 
 def test_page_costs_a_fixed_number_of_queries(django_assert_max_num_queries):
-    """At most twelve, with every group filled."""
+    """At most thirteen, with every group filled."""
     team = fill_house()
     row = Channel.objects.first()
     proposed(row, by=member(row.partner, invited_by=team))
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         today(team, now=timezone.now())
 
 

@@ -49,7 +49,7 @@ def add(request: HttpRequest) -> HttpResponse:
         try:
             group = add_group(form.cleaned_data["name"], by=by, now=timezone.now(), **form.columns)
         except (RefusedInput, ActionRefused) as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal.told_in(_))
         else:
             messages.success(request, _("Relay group %s is there. Its first map comes with the next release.") % group)
             return redirect("settings-home")
@@ -67,9 +67,9 @@ def change(request: HttpRequest, group: str) -> HttpResponse:
         try:
             waits = change_group(one, form.columns, version=whole(seen), by=by, now=timezone.now())
         except (RefusedInput, ActionRefused) as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal.told_in(_))
         else:
-            done = _("Saved. Everything is judged by it within ten minutes.")
+            done = _("Saved. Everything is judged by it now.")
             text = _("It asks less than before, so it waits until a second person agrees.") if waits else done
             messages.success(request, text)
             return redirect("settings-home")
@@ -84,7 +84,7 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     waiting, by = get_object_or_404(GroupChange, pk=pk), reader(request)
     if request.POST.get("act") == "agree":
         apply_change(waiting, by=by, now=timezone.now())
-        messages.success(request, _("Agreed. Everything is judged by it within ten minutes."))
+        messages.success(request, _("Agreed. Everything is judged by it now."))
     elif request.POST.get("act") == "refuse":
         refuse_change(waiting, by=by, now=timezone.now())
         messages.success(request, _("Ended. Nothing has changed."))
