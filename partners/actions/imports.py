@@ -124,7 +124,7 @@ def _take(
             partner = Partner.objects.filter(name=name).first()
             add_partner(name, **fields, partner=partner, by=by, now=now)
     except PortalError as refused:
-        return ImportLine(line.number, key, "refused", str(refused))
+        return ImportLine(line.number, key, "refused", refused.told_in(_))
     return ImportLine(line.number, key, "taken", _causes(findings))
 
 

@@ -19,6 +19,7 @@ from partners.core.levels import SecurityLevel
 from partners.core.names import Nexthop, lookup_keys, table_key
 from partners.core.policymap import render
 from partners.core.relay import RelaySettings
+from partners.core.wording import told
 from partners.models import Artefact, CandidateMap, Channel, Head, Pin, PrivateAuthority, RelayGroup
 
 __all__ = ["GroupMap", "active_map", "active_text", "demand_entries", "keys_of", "render_group"]
@@ -192,7 +193,7 @@ def _entries(
                 servername=shot["servername"],
             ).check_for(relay.postfix)
         except RefusedInput as refused:
-            cause = _("relay group %(group)s: %(cause)s") % {"group": group.name, "cause": refused.cause}
+            cause = _("relay group %(group)s: %(cause)s") % {"group": group.name, "cause": told(refused.cause, _)}
             raise EntryRefused(refused.subject, cause, refused.cure) from refused
         yield entry, files
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 from partners.actions.partners import draft_with
 from partners.actions.relay_groups import settings_of
 from partners.actions.stored import Stored
@@ -110,7 +112,7 @@ def _proposal(
     try:
         groups = previews(draft_with(fields, channel), facts, channel, now=now)
     except RefusedInput as refused:
-        return Proposal(level.value, agreed.value, match, (), (), possible=False, refusal=str(refused))
+        return Proposal(level.value, agreed.value, match, (), (), possible=False, refusal=refused.told_in(_))
     refusal = next((one.refusal for one in groups if one.refusal), "")
     verdicts = [verdict for one in groups for verdict in one.verdicts]
     unseen = any(one.unseen for one in groups)

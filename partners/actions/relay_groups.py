@@ -99,7 +99,7 @@ def settings_by_group() -> dict[int, RelaySettings | str]:
         try:
             found[group.pk] = settings_of(group)
         except SettingsRefused as refused:
-            found[group.pk] = str(refused)
+            found[group.pk] = refused.told_in(_)
     return found
 
 

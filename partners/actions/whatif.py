@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from partners.actions.drafts import Snapshot
 from partners.actions.maps import GroupMap, render_group
 from partners.actions.partners import draft_with
@@ -12,6 +14,7 @@ from partners.actions.stored import Stored, facts_of
 from partners.core.entry import parse_entry
 from partners.core.errors import RefusedInput
 from partners.core.verdict import Verdict, judge
+from partners.core.wording import told
 from partners.models import Channel, RelayGroup, User
 
 __all__ = ["GroupPreview", "WhatIf", "channel_facts", "previews", "what_if"]
@@ -59,7 +62,7 @@ def what_if(
     try:
         shot = draft_with(fields, channel, by=by)
     except RefusedInput as refused:
-        return WhatIf(str(refused))
+        return WhatIf(refused.told_in(_))
     facts = channel_facts(channel) if channel else seen or {}
     return WhatIf(groups=previews(shot, facts, channel, now=now))
 
@@ -84,7 +87,7 @@ def _preview(group: RelayGroup, shot: Snapshot, facts: Mapping[str, Stored], pk:
         rendered = render_group(group, {pk: shot})
         warnings = tuple(_warnings(rendered))
     except RefusedInput as refused:
-        return GroupPreview(group.name, group.postfix, refusal=str(refused))
+        return GroupPreview(group.name, group.postfix, refusal=refused.told_in(_))
     seen = {key: facts[key] for key in rendered.entries if key in facts and facts[key].dns is not None}
     return GroupPreview(
         group.name,
@@ -105,4 +108,4 @@ def _verdict(rendered: GroupMap, key: str, stored: Stored, *, now: datetime) -> 
 def _warnings(rendered: GroupMap) -> list[str]:
     """Return what core warns of in the lines, each once."""
     entries = [parse_entry(key, value, rendered.relay.postfix) for key, value in rendered.entries.items()]
-    return list(dict.fromkeys(sentence for entry in entries for sentence in entry.warnings))
+    return list(dict.fromkeys(told(sentence, _) for entry in entries for sentence in entry.warnings))

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from partners.core import der as asn1
 from partners.core.errors import CertificateRefused
 from partners.core.uploads import certificates_of
+from partners.core.wording import _, fill
 
 __all__ = [
     "DIGESTS",
@@ -123,7 +124,12 @@ def spki_of(der: bytes) -> bytes:
     try:
         return asn1.read_certificate(der).spki
     except asn1.DerError as error:
-        raise CertificateRefused("certificate", f"it cannot be read ({error})", "send it in PEM form") from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> CertificateRefused:
+    cause = fill(_("it cannot be read ({fault})"), fault=error)
+    return CertificateRefused(_("certificate"), cause, _("send it in PEM form"))
 
 
 def parse_fingerprint(text: str) -> bytes:
@@ -134,14 +140,16 @@ def parse_fingerprint(text: str) -> bytes:
     prefix = _FINGERPRINT_PREFIX.match(text)
     named = (prefix[1] or "").lower().replace("-", "") if prefix else ""
     digits = re.sub(r"[:\s-]", "", text[prefix.end() :] if prefix else text)
-    subject, cure = "fingerprint", "paste 64 hexadecimal digits (SHA-256), with or without colons"
+    subject, cure = _("fingerprint"), _("paste 64 hexadecimal digits (SHA-256), with or without colons")
     if not digits or not set(digits) <= set(string.hexdigits):
-        raise CertificateRefused(subject, "it holds other characters than hexadecimal digits", cure)
+        raise CertificateRefused(subject, _("it holds other characters than hexadecimal digits"), cure)
     size = len(digits) / 2
     if size not in DIGESTS.values():
-        raise CertificateRefused(subject, f"{len(digits)} digits are no MD5, SHA-1, SHA-256 or SHA-512 digest", cure)
+        cause = fill(_("{count} digits are no MD5, SHA-1, SHA-256 or SHA-512 digest"), count=len(digits))
+        raise CertificateRefused(subject, cause, cure)
     if named and DIGESTS[named] != size:
-        raise CertificateRefused(subject, f"{len(digits)} digits are no {named.upper()} digest", cure)
+        cause = fill(_("{count} digits are no {algorithm} digest"), count=len(digits), algorithm=named.upper())
+        raise CertificateRefused(subject, cause, cure)
     return bytes.fromhex(digits)
 
 
@@ -162,7 +170,7 @@ def _facts(der: bytes) -> CertificateFacts:
     try:
         parts = asn1.read_certificate(der)
     except asn1.DerError as error:
-        raise CertificateRefused("certificate", f"it cannot be read ({error})", "send it in PEM form") from error
+        raise _unreadable(error) from error
     faults: list[str] = []
     names = _names_or_fault(der, faults)
     kind, bits = _key(parts.spki, faults)

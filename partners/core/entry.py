@@ -24,6 +24,7 @@ from partners.core.levels import SecurityLevel
 from partners.core.names import MatchKind, MatchName, Nexthop, NexthopKind, is_hostname, shown, to_ascii
 from partners.core.offers import GRADES, PROTOCOLS
 from partners.core.relay import PostfixRelease, RelaySettings
+from partners.core.wording import Filled, _, fill
 
 __all__ = ["GRADES", "NOTHING", "PROTOCOLS", "PolicyEntry", "parse_entry", "render_entry", "render_value"]
 
@@ -91,21 +92,30 @@ class PolicyEntry:
         """Sentences on what Postfix takes but hardly means what was meant."""
         found = [MatchName.parse(name).warning for name in self.match if self.level.takes_tafile]
         if self.servername and self.level in {SecurityLevel.DANE, SecurityLevel.DANE_ONLY}:
-            found.append(f"servername {self.servername}: where TLSA records apply, Postfix sends their name instead")
+            found.append(
+                fill(
+                    _("servername {text}: where TLSA records apply, Postfix sends their name instead"),
+                    text=self.servername,
+                )
+            )
         if self.enable_rpk and self.level.takes_tafile:
-            found.append(f"enable_rpk: it has no effect at level {self.level.value}")
+            found.append(fill(_("enable_rpk: it has no effect at level {level}"), level=self.level.value))
         return tuple(sentence for sentence in found if sentence)
 
     def check_for(self, release: PostfixRelease) -> Self:
         """Return the entry itself; raise EntryRefused where *release* does not know all of it: mail would stop."""
         for name, _value in _attributes(self):
             if (since := ATTRIBUTES[name].since) > release:
-                cause = f"Postfix {release} does not know {name}, which came with {since}, and would defer all mail"
-                raise _refusal(self, cause, f"leave {name} out, or update the relays")
+                cause = fill(
+                    _("Postfix {release} does not know {name}, which came with {since}, and would defer all mail"),
+                    release=release,
+                    name=name,
+                    since=since,
+                )
+                raise _refusal(self, cause, fill(_("leave {name} out, or update the relays"), name=name))
         if self.since > release:
-            raise _refusal(
-                self, f"Postfix {release} does not take what came with {self.since}", "write it the older way"
-            )
+            cause = fill(_("Postfix {release} does not take what came with {since}"), release=release, since=self.since)
+            raise _refusal(self, cause, _("write it the older way"))
         return self
 
     def as_read_by(self, relay: RelaySettings) -> ParsedPolicy | Invalid:
@@ -116,9 +126,11 @@ class PolicyEntry:
     def from_policy(cls, nexthop: Nexthop, policy: ParsedPolicy) -> Self:
         """Return the entry that says what *policy* says; EntryRefused where Postfix would ignore a part of it."""
         if policy.warnings:
-            raise EntryRefused(f"nexthop {nexthop}", f"Postfix warns: {policy.warnings[0]}", "take that part out")
+            cause = fill(_("Postfix warns: {warning}"), warning=policy.warnings[0])
+            raise EntryRefused(_subject(nexthop), cause, _("take that part out"))
         if policy.match == NOTHING_LEFT:
-            raise EntryRefused(f"nexthop {nexthop}", "nothing is left of match=, so that nothing can match", "name one")
+            cause = fill(_("nothing is left of match=, so that nothing can match"))
+            raise EntryRefused(_subject(nexthop), cause, _("name one"))
         return cls(
             nexthop,
             policy.level,
@@ -139,8 +151,10 @@ def parse_entry(nexthop: str, value: str, release: PostfixRelease) -> PolicyEntr
     key = Nexthop.parse(nexthop)
     policy = parse_value(value, release)
     if isinstance(policy, Invalid):
-        cause = f"Postfix {release} refuses it and would defer all mail: {policy.reason}"
-        raise EntryRefused(f"nexthop {key}", cause)
+        cause = fill(
+            _("Postfix {release} refuses it and would defer all mail: {reason}"), release=release, reason=policy.reason
+        )
+        raise EntryRefused(_subject(key), cause)
     return PolicyEntry.from_policy(key, policy).check_for(release)
 
 
@@ -182,12 +196,17 @@ def _told(value: str | None) -> str:
 
 
 def _refusal(entry: PolicyEntry, cause: str, cure: str = "") -> EntryRefused:
-    return EntryRefused(f"nexthop {entry.nexthop}", cause, cure)
+    return EntryRefused(_subject(entry.nexthop), cause, cure)
+
+
+def _subject(nexthop: Nexthop) -> Filled:
+    return fill(_("nexthop {key}"), key=nexthop)
 
 
 def _refuse_anything(entry: PolicyEntry) -> None:
     if found := _attributes(entry):
-        raise _refusal(entry, f"at level none Postfix ignores every attribute, {found[0][0]} too", "leave it out")
+        cause = fill(_("at level none Postfix ignores every attribute, {name} too"), name=found[0][0])
+        raise _refusal(entry, cause, _("leave it out"))
 
 
 def _refuse_levels(entry: PolicyEntry) -> None:
@@ -195,34 +214,35 @@ def _refuse_levels(entry: PolicyEntry) -> None:
     if entry.match and not entry.level.takes_match:
         raise _refusal(
             entry,
-            f"match is not allowed at level {level}; Postfix would defer all mail",
-            "match goes with verify, secure and fingerprint",
+            fill(_("match is not allowed at level {level}; Postfix would defer all mail"), level=level),
+            _("match goes with verify, secure and fingerprint"),
         )
     if entry.tafile and not entry.level.takes_tafile:
         raise _refusal(
             entry,
-            f"tafile is not allowed at level {level}; Postfix would defer all mail",
-            "tafile goes with verify and secure",
+            fill(_("tafile is not allowed at level {level}; Postfix would defer all mail"), level=level),
+            _("tafile goes with verify and secure"),
         )
 
 
 def _digests(entry: PolicyEntry) -> tuple[str, ...]:
     """Return the digests in canonical form, in order, each once."""
     if not entry.match:
-        raise _refusal(entry, "at level fingerprint nothing is pinned", "name at least one fingerprint in match=")
+        cause = fill(_("at level fingerprint nothing is pinned"))
+        raise _refusal(entry, cause, _("name at least one fingerprint in match="))
     digests = {}
     for text in entry.match:
         digest = digest_of(text)
         if digest is None or len(digest) not in DIGESTS.values():
             raise _refusal(
                 entry,
-                f"{shown(text)} is no fingerprint as Postfix reads it",
-                "pairs of hexadecimal digits with colons between them, without a prefix such as SHA256:",
+                fill(_("{text} is no fingerprint as Postfix reads it"), text=shown(text)),
+                _("pairs of hexadecimal digits with colons between them, without a prefix such as SHA256:"),
             )
         digests[written_digest(digest)] = len(digest)
     if len(set(digests.values())) > 1:
-        cause = "fingerprints of several algorithms stand together; a relay compares one algorithm alone"
-        raise _refusal(entry, cause, "give those of smtp_tls_fingerprint_digest")
+        cause = fill(_("fingerprints of several algorithms stand together; a relay compares one algorithm alone"))
+        raise _refusal(entry, cause, _("give those of smtp_tls_fingerprint_digest"))
     return tuple(digests)
 
 
@@ -231,18 +251,20 @@ def _names(entry: PolicyEntry) -> tuple[str, ...]:
     try:
         names = list(dict.fromkeys(MatchName.parse(text) for text in entry.match))
     except NameRefused as error:
-        raise _refusal(entry, str(error)) from error
+        raise _refusal(entry, error.sentence) from error
     if not entry.level.takes_tafile:
         return ()
     ip_checks = [name for name in names if name.kind is MatchKind.ADDRESS]
     if entry.nexthop.kind is NexthopKind.ADDRESS:
         if not names and entry.level is SecurityLevel.SECURE:
-            cause = "the default of secure never succeeds for an address, since dot-nexthop would have to match too"
-            raise _refusal(entry, cause, "write match=nexthop")
+            cause = fill(
+                _("the default of secure never succeeds for an address, since dot-nexthop would have to match too")
+            )
+            raise _refusal(entry, cause, fill(_("write {key}"), key="match=nexthop"))
         ip_checks += [name for name in names if name.kind in {MatchKind.NEXTHOP, MatchKind.HOSTNAME}]
     if ip_checks and len(names) > 1:
-        cause = "an address and further names must match together, where one is meant to suffice"
-        raise _refusal(entry, cause, f"write match={ip_checks[0]} alone")
+        cause = fill(_("an address and further names must match together, where one is meant to suffice"))
+        raise _refusal(entry, cause, fill(_("write match={name} alone"), name=ip_checks[0]))
     return tuple(name.text for name in names)
 
 
@@ -256,8 +278,10 @@ def _protocols(entry: PolicyEntry) -> str:
         name = part.removeprefix(sign).lower()
         is_version = sign in {">=", "<="} and _HEX_VERSION.fullmatch(name)
         if name not in known and not is_version:
-            cause = f"{shown(part) or 'an empty field'} is no protocol; Postfix would notice at the handshake only"
-            raise _refusal(entry, cause, f"one of {', '.join(PROTOCOLS)} with >=, <= or ! before it, such as >=TLSv1.2")
+            text = shown(part) or fill(_("an empty field"))
+            cause = fill(_("{text} is no protocol; Postfix would notice at the handshake only"), text=text)
+            cure = fill(_("one of {names} with >=, <= or ! before it, such as >=TLSv1.2"), names=", ".join(PROTOCOLS))
+            raise _refusal(entry, cause, cure)
         written.append(sign + known.get(name, name))
     return ":".join(written)
 
@@ -265,8 +289,10 @@ def _protocols(entry: PolicyEntry) -> str:
 def _grade(entry: PolicyEntry) -> str:
     grade = entry.ciphers.lower()
     if grade and grade not in GRADES:
-        cause = f"{shown(entry.ciphers)} is no cipher grade; Postfix would notice at the handshake only"
-        raise _refusal(entry, cause, f"one of {', '.join(GRADES)}")
+        cause = fill(
+            _("{text} is no cipher grade; Postfix would notice at the handshake only"), text=shown(entry.ciphers)
+        )
+        raise _refusal(entry, cause, fill(_("one of {names}"), names=", ".join(GRADES)))
     return grade
 
 
@@ -274,27 +300,30 @@ def _exclude(entry: PolicyEntry) -> str:
     if entry.exclude not in {"", NOTHING}:
         for part in entry.exclude.split(":"):
             if not _EXCLUDED.fullmatch(part):
-                cause = f"exclude {shown(part) or 'with an empty field'}: it must be a cipher or cipher class by name"
-                raise _refusal(entry, cause, "without ! + - @ before it, separated by ':'")
+                text = shown(part) or fill(_("with an empty field"))
+                cause = fill(_("exclude {text}: it must be a cipher or cipher class by name"), text=text)
+                raise _refusal(entry, cause, _("without ! + - @ before it, separated by ':'"))
     return entry.exclude
 
 
 def _servername(entry: PolicyEntry) -> str:
     name = to_ascii(entry.servername.lower())
     if name in _SERVERNAME_WORDS and name != entry.servername:
-        cause = f"servername {shown(entry.servername)}: Postfix knows the word in lower case alone"
-        raise _refusal(entry, cause, f"write {name}")
+        text = shown(entry.servername)
+        cause = fill(_("servername {text}: Postfix knows the word in lower case alone"), text=text)
+        raise _refusal(entry, cause, fill(_("write {key}"), key=name))
     if name and not is_hostname(name):
-        cause = f"servername {shown(entry.servername)} is no host name; Postfix would defer all mail"
-        raise _refusal(entry, cause, f"write {shown(name.rstrip('.'))}" if is_hostname(name.rstrip(".")) else "")
+        text, meant = shown(entry.servername), name.rstrip(".")
+        cause = fill(_("servername {text} is no host name; Postfix would defer all mail"), text=text)
+        raise _refusal(entry, cause, fill(_("write {key}"), key=shown(meant)) if is_hostname(meant) else "")
     return name
 
 
 def _refuse_sts(entry: PolicyEntry) -> None:
     for name, value in entry.sts:
         if name not in ATTRIBUTES or not (name.startswith("policy_") or name == "mx_host_pattern"):
-            raise _refusal(entry, f"{shown(name)} is no attribute of an MTA-STS policy")
+            raise _refusal(entry, fill(_("{name} is no attribute of an MTA-STS policy"), name=shown(name)))
         if not _STS_VALUE.fullmatch(value):
-            raise _refusal(entry, f"{name} {shown(value)} cannot be written in a table")
+            raise _refusal(entry, fill(_("{name} {text} cannot be written in a table"), name=name, text=shown(value)))
     if entry.sts and isinstance(policy := parse_value(render_value(entry), ATTRIBUTES[entry.sts[0][0]].since), Invalid):
         raise _refusal(entry, policy.reason)

@@ -16,6 +16,8 @@ PortalError                   every error carries subject, cause, cure and wheth
 └── TemporaryFault            try again later: DNS, network, broker (permanent is False)
 """
 
+from partners.core.wording import Filled, Translate, _, fill, told
+
 __all__ = [
     "ActionRefused",
     "CertificateRefused",
@@ -38,6 +40,7 @@ class PortalError(Exception):
     """An error that names its subject, the cause and the cure.
 
     subject: what it is about ("nexthop example.com"); cause: what is wrong; cure: what to do, may be empty.
+    Each is English, or was told in the reader's language where it was raised; told_in() tells the English ones.
     """
 
     permanent = True
@@ -48,9 +51,23 @@ class PortalError(Exception):
         self.cause = cause
         self.cure = cure
 
+    @property
+    def sentence(self) -> Filled:
+        """All three in one, still to be translated."""
+        parts = {"subject": _whole(self.subject), "cause": _whole(self.cause), "cure": _whole(self.cure)}
+        return fill(_("{subject}: {cause}; {cure}") if self.cure else _("{subject}: {cause}"), **parts)
+
+    def told_in(self, translate: Translate) -> str:
+        """Return the sentence in the language of *translate*, gettext for one."""
+        return told(self.sentence, translate)
+
     def __str__(self) -> str:
-        text = f"{self.subject}: {self.cause}"
-        return f"{text}; {self.cure}" if self.cure else text
+        return str(self.sentence)
+
+
+def _whole(text: str) -> Filled:
+    """Return *text* as one that told() looks up, whether or not it has parts."""
+    return text if isinstance(text, Filled) else Filled(text)
 
 
 class RefusedInput(PortalError):

@@ -13,6 +13,7 @@ from typing import Self
 import idna
 
 from partners.core.errors import NameRefused
+from partners.core.wording import Filled, _, fill, shown
 
 __all__ = [
     "HOST_LENGTH_MAX",
@@ -46,22 +47,16 @@ _BRACKETED = re.compile(r"\[(?P<host>[^\[\]]*)\](?::(?P<port>[^:\[\]]*))?")
 _WITH_PORT = re.compile(r"(?P<host>[^:\[\]]+):(?P<port>[^:\[\]]*)")
 _IPV6_TAG = "ipv6:"  # RFC 5321 section 4.1.3; Postfix's own key has it too
 # What would end the key, begin a comment or be taken literally by postmap(1).
-_NEVER = {",": "a comma", "#": "a '#'", '"': "a quote", "'": "a quote", "\\": "a backslash", "/": "a slash"}
+_QUOTE = _("a quote")
+_NEVER = {",": _("a comma"), "#": _("a '#'"), '"': _QUOTE, "'": _QUOTE, "\\": _("a backslash"), "/": _("a slash")}
+_TOO_LONG = fill(_("it is longer than {count} characters"), count=HOST_LENGTH_MAX)
+_SPELLING = _("check its spelling")
 _KEYWORDS = {"nexthop", "dot-nexthop", "hostname"}
-_NEAR_KEYWORDS = {
-    "next-hop": "nexthop",
-    "next_hop": "nexthop",
-    "nexthops": "nexthop",
-    "nextop": "nexthop",
-    "dotnexthop": "dot-nexthop",
-    "dot_nexthop": "dot-nexthop",
-    "dot-next-hop": "dot-nexthop",
-    ".nexthop": "dot-nexthop",
-    "host-name": "hostname",
-    "host_name": "hostname",
-    "hostnames": "hostname",
-    ".hostname": "hostname",
-}
+_NEAR_KEYWORDS = (
+    dict.fromkeys(("next-hop", "next_hop", "nexthops", "nextop"), "nexthop")
+    | dict.fromkeys(("dotnexthop", "dot_nexthop", "dot-next-hop", ".nexthop"), "dot-nexthop")
+    | dict.fromkeys(("host-name", "host_name", "hostnames", ".hostname"), "hostname")
+)
 
 
 class NexthopKind(Enum):
@@ -87,7 +82,7 @@ class Nexthop:
     port: int = SMTP_PORT
 
     def __post_init__(self) -> None:
-        _refuse_characters(self.text, f"nexthop {shown(self.text)}")
+        _refuse_characters(self.text, _subject(self.text))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -95,7 +90,7 @@ class Nexthop:
 
         Errors: NameRefused for what Postfix would never look up, misread in a table file, or die of.
         """
-        subject = f"nexthop {shown(text)}"
+        subject = _subject(text)
         folded = fold(text)
         _refuse_characters(folded, subject)
         _refuse_shapes(folded, subject)
@@ -167,7 +162,7 @@ class DnsName:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a name; one final dot is taken off. Errors: NameRefused where it is no host name."""
-        subject = f"name {shown(text)}"
+        subject = fill(_("name {name}"), name=shown(text))
         folded = fold(text)
         _refuse_characters(folded, subject)
         return cls(to_ascii(_host(folded.removesuffix("."), subject)))
@@ -203,34 +198,38 @@ class MatchName:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read one field. Errors: NameRefused for what can match nothing, or would split the entry."""
-        subject = f"match name {shown(text)}"
+        subject = fill(_("match name {name}"), name=shown(text))
         folded = fold(text)
         _refuse_characters(folded, subject)
         if folded in _KEYWORDS:
             return cls(folded, MatchKind(folded))
         if meant := _NEAR_KEYWORDS.get(folded):
-            warning = f"{subject}: Postfix takes this for the literal name of a host; {meant} is the keyword"
+            taken = _("{subject}: Postfix takes this for the literal name of a host; {keyword} is the keyword")
+            warning = fill(taken, subject=subject, keyword=meant)
             return cls(folded, MatchKind.SUFFIX if folded.startswith(".") else MatchKind.LITERAL, warning)
         if ":" in folded or "|" in folded:
-            cause = "names are separated by ':', so that no name can hold one, nor can an IPv6 address"
-            raise NameRefused(subject, cause, "give one name at a time; for [ipv6:…] use match=nexthop")
+            cause = _("names are separated by ':', so that no name can hold one, nor can an IPv6 address")
+            raise NameRefused(subject, cause, _("give one name at a time; for [ipv6:…] use match=nexthop"))
         return cls._name(folded, subject)
 
     @classmethod
     def _name(cls, folded: str, subject: str) -> Self:
         if folded.endswith("."):
-            raise NameRefused(subject, "a name with a final dot never matches", _use(folded.strip(".")))
+            raise NameRefused(subject, _("a name with a final dot never matches"), _use(folded.strip(".")))
         if address := _address(folded):
             return cls(str(address), MatchKind.ADDRESS)
         if folded.startswith("*."):
             host = to_ascii(_host(folded[2:], subject))
-            warning = f"{subject}: only a certificate that itself says *.{host} matches; .{host} means all names below"
+            literal = _(
+                "{subject}: only a certificate that itself says *.{name} matches; .{name} means all names below"
+            )
+            warning = fill(literal, subject=subject, name=host)
             return cls(f"*.{host}", MatchKind.LITERAL, warning)
         if folded.startswith("."):
             return cls("." + to_ascii(_host(folded[1:], subject)), MatchKind.SUFFIX)
         host = to_ascii(_host(folded, subject))
-        warning = "" if "." in host else f"{subject}: it is a single label; hardly a certificate names a host so"
-        return cls(host, MatchKind.LITERAL, warning)
+        single = _("{subject}: it is a single label; hardly a certificate names a host so")
+        return cls(host, MatchKind.LITERAL, "" if "." in host else fill(single, subject=subject))
 
     def __str__(self) -> str:
         return self.text
@@ -312,46 +311,45 @@ def to_unicode(name: str) -> str:
         return name
 
 
-def shown(text: str, limit: int = 80) -> str:
-    """Return *text* for a message: one line, nothing unprintable, at most *limit* characters."""
-    cleaned = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[: limit + 1])
-    return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
-
-
 def _refuse_characters(text: str, subject: str) -> None:
     """Refuse what would end the key or begin another line, attribute or comment."""
     if not text:
-        raise NameRefused(subject, "it is empty", "name a mail domain, such as example.com")
+        raise NameRefused(subject, _("it is empty"), _("name a mail domain, such as example.com"))
     if len(text) > TEXT_LENGTH_MAX:
-        raise NameRefused(subject, f"it is longer than {HOST_LENGTH_MAX} characters", "")
+        raise NameRefused(subject, _TOO_LONG, "")
     if any(char.isspace() for char in text):
-        raise NameRefused(subject, "it holds a blank or a line end", "give one name at a time")
+        raise NameRefused(subject, _("it holds a blank or a line end"), _("give one name at a time"))
     if not text.isprintable():
-        raise NameRefused(subject, "it holds a control character or an invisible one", "type it again by hand")
+        raise NameRefused(subject, _("it holds a control character or an invisible one"), _("type it again by hand"))
     for char, word in _NEVER.items():
         if char in text:
-            raise NameRefused(subject, f"it holds {word}, which no name has", "give the bare name")
+            cause = fill(_("it holds {what}, which no name has"), what=fill(word))
+            raise NameRefused(subject, cause, _("give the bare name"))
 
 
 def _refuse_shapes(text: str, subject: str) -> None:
     """Refuse what Postfix never looks up, with the key that was meant."""
     if "@" in text:
-        cause = "Postfix looks up the domain, never an address of a person"
+        cause = _("Postfix looks up the domain, never an address of a person")
         raise NameRefused(subject, cause, _use(text.rpartition("@")[2]))
     if text.startswith("*."):
-        cause = "Postfix knows no '*'; a leading dot stands for all names below"
+        cause = _("Postfix knows no '*'; a leading dot stands for all names below")
         raise NameRefused(subject, cause, _use(text[1:]))
     if text.endswith("."):
-        cause = "with a final dot Postfix never finds the entry, and such a transport stops smtp(8)"
+        cause = _("with a final dot Postfix never finds the entry, and such a transport stops smtp(8)")
         raise NameRefused(subject, cause, _use(text.rstrip(".")))
     bare = text.removeprefix(_IPV6_TAG)
     if address := _address(bare):
         key = f"[{address}]" if address.version == 4 else f"[{_IPV6_TAG}{address}]"
-        raise NameRefused(subject, "an address stands in brackets", _use(key))
+        raise NameRefused(subject, _("an address stands in brackets"), _use(key))
+
+
+def _subject(nexthop: str) -> Filled:
+    return fill(_("nexthop {key}"), key=shown(nexthop))
 
 
 def _use(key: str) -> str:
-    return f"write {shown(key)}" if key else ""
+    return fill(_("write {key}"), key=shown(key)) if key else ""
 
 
 def _host(host: str, subject: str) -> str:
@@ -361,24 +359,26 @@ def _host(host: str, subject: str) -> str:
         return name
     ascii_name = to_ascii(name)
     if not ascii_name.isascii():
-        raise NameRefused(subject, "it is no internationalised name as IDNA 2008 allows it", "check its spelling")
+        raise NameRefused(subject, _("it is no internationalised name as IDNA 2008 allows it"), _SPELLING)
     if len(ascii_name) > HOST_LENGTH_MAX:
-        raise NameRefused(subject, f"it is longer than {HOST_LENGTH_MAX} characters", "check its spelling")
+        raise NameRefused(subject, _TOO_LONG, _SPELLING)
     if any(len(label) > LABEL_LENGTH_MAX for label in ascii_name.split(".")):
-        raise NameRefused(subject, f"a label is longer than {LABEL_LENGTH_MAX} characters", "check its spelling")
+        cause = fill(_("a label is longer than {count} characters"), count=LABEL_LENGTH_MAX)
+        raise NameRefused(subject, cause, _SPELLING)
     if ".." in name or name.startswith(".") or not name:
-        raise NameRefused(subject, "a label is empty", "check its dots")
+        raise NameRefused(subject, _("a label is empty"), _("check its dots"))
     if _ALL_NUMERIC.fullmatch(name):
-        raise NameRefused(subject, "a name of digits alone is no host name", "an address stands in brackets")
-    cause = "Postfix takes letters, digits, '_' and '-' within a label, and nothing else"
-    raise NameRefused(subject, cause, "check its spelling")
+        raise NameRefused(subject, _("a name of digits alone is no host name"), _("an address stands in brackets"))
+    cause = fill(_("Postfix takes letters, digits, '_' and '-' within a label, and nothing else"))
+    raise NameRefused(subject, cause, _SPELLING)
 
 
 def _port(text: str, subject: str) -> int:
     if text in _PORT_NAMES:
         return _PORT_NAMES[text]
     if not re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) or int(text) > PORT_MAX:
-        raise NameRefused(subject, f"{shown(text, 20) or 'nothing'} is no port", "give a number from 1 to 65535")
+        cause = fill(_("{text} is no port"), text=shown(text, 20) or fill(_("nothing")))
+        raise NameRefused(subject, cause, _("give a number from 1 to 65535"))
     return int(text)
 
 

@@ -15,6 +15,7 @@ from partners.core.errors import EntryRefused, MapRefused, NameRefused
 from partners.core.grammar import Invalid, ParsedPolicy, parse_value
 from partners.core.names import Nexthop, lookup_keys, shown, table_key
 from partners.core.relay import PostfixRelease
+from partners.core.wording import _, fill
 
 __all__ = ["Finding", "PolicyMap", "PolicyTable", "Severity", "TableLine", "lookup", "parse", "render"]
 
@@ -144,8 +145,8 @@ def render(
     for entry in sorted(entries, key=lambda one: one.nexthop.text):
         key = entry.nexthop.text
         if (folded := table_key(key)) in taken:
-            cause = f"it stands twice, or Postfix takes it and {taken[folded]} for one key"
-            raise MapRefused(f"nexthop {key}", cause, "leave one of them out")
+            cause = fill(_("it stands twice, or Postfix takes it and {other} for one key"), other=taken[folded])
+            raise MapRefused(fill(_("nexthop {key}"), key=key), cause, _("leave one of them out"))
         taken[folded] = key
         lines.extend(_comment_lines(notes.get(key, ())))
         lines.append(render_entry(entry))

@@ -10,14 +10,15 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_ce
 
 from partners.core import der as asn1
 from partners.core.errors import CertificateRefused, PrivateKeyRefused
+from partners.core.wording import _, fill
 
 __all__ = ["CERTIFICATES_MAX", "UPLOAD_BYTES_MAX", "certificates_of"]
 
 UPLOAD_BYTES_MAX = 64 * 1024
 CERTIFICATES_MAX = 20
 
-_SUBJECT = "upload"
-_CURE = "send the certificate alone, as PEM (BEGIN CERTIFICATE), DER or PKCS#7"
+_SUBJECT = _("upload")
+_CURE = _("send the certificate alone, as PEM (BEGIN CERTIFICATE), DER or PKCS#7")
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _PKCS7_CERTIFICATES = 0xA0
 # A header alone is enough: a key cut short is a key that was sent to a place where it does not belong.
@@ -36,7 +37,8 @@ def certificates_of(content: bytes) -> tuple[bytes, ...]:
     Errors: PrivateKeyRefused, CertificateRefused (too large, too many, nothing in it, a part that cannot be read).
     """
     if len(content) > UPLOAD_BYTES_MAX:
-        raise CertificateRefused(_SUBJECT, f"it is larger than {UPLOAD_BYTES_MAX // 1024} KiB", _CURE)
+        cause = fill(_("it is larger than {size} KiB"), size=UPLOAD_BYTES_MAX // 1024)
+        raise CertificateRefused(_SUBJECT, cause, _CURE)
     content = _as_bytes_of_text(content)
     if _KEY_MARKS.search(content) or content.startswith(_KEY_STORES):
         raise _private_key()
@@ -44,7 +46,8 @@ def certificates_of(content: bytes) -> tuple[bytes, ...]:
     if not found:
         raise CertificateRefused(_SUBJECT, _what_instead(content), _CURE)
     if len(found) > CERTIFICATES_MAX:
-        raise CertificateRefused(_SUBJECT, f"it holds more than {CERTIFICATES_MAX} certificates", _CURE)
+        cause = fill(_("it holds more than {count} certificates"), count=CERTIFICATES_MAX)
+        raise CertificateRefused(_SUBJECT, cause, _CURE)
     return found
 
 
@@ -82,7 +85,9 @@ def _decode(body: bytes) -> bytes:
     try:
         return base64.b64decode(b"".join(b"".join(lines).split()), validate=True)
     except binascii.Error as error:
-        raise CertificateRefused(_SUBJECT, "its base64 text is broken", "copy it again, all lines of it") from error
+        raise CertificateRefused(
+            _SUBJECT, _("its base64 text is broken"), _("copy it again, all lines of it")
+        ) from error
 
 
 def _of_block(label: str, der: bytes) -> Iterator[bytes]:
@@ -118,7 +123,8 @@ def _certificate(der: bytes) -> bytes:
         element, _rest = asn1.read_element(der)
         asn1.read_certificate(element.raw)
     except asn1.DerError as error:
-        raise CertificateRefused(_SUBJECT, f"a part of it is no certificate ({error})", _CURE) from error
+        cause = fill(_("a part of it is no certificate ({fault})"), fault=error)
+        raise CertificateRefused(_SUBJECT, cause, _CURE) from error
     return element.raw
 
 
@@ -138,7 +144,7 @@ def _pkcs7_by_openssl(der: bytes) -> Iterator[bytes]:
     try:
         loaded = load_der_pkcs7_certificates(der)
     except ValueError as error:
-        raise CertificateRefused(_SUBJECT, "its PKCS#7 part cannot be read", _CURE) from error
+        raise CertificateRefused(_SUBJECT, _("its PKCS#7 part cannot be read"), _CURE) from error
     yield from (certificate.public_bytes(Encoding.DER) for certificate in loaded)
 
 
@@ -160,13 +166,13 @@ def _refuse_private_key(der: bytes) -> None:
 def _private_key() -> PrivateKeyRefused:
     return PrivateKeyRefused(
         _SUBJECT,
-        "it holds a private key; nothing of it was kept",
-        "treat the key as exposed, make a new one, and send the certificate alone",
+        _("it holds a private key; nothing of it was kept"),
+        _("treat the key as exposed, make a new one, and send the certificate alone"),
     )
 
 
 def _what_instead(content: bytes) -> str:
     labels = {label.lower() for label, _body in _pem_blocks(content)}
     if labels and all(label.isprintable() for label in labels):
-        return f"it holds no certificate but {', '.join(sorted(labels))}"
-    return "it holds no certificate" if content.strip() else "it is empty"
+        return fill(_("it holds no certificate but {labels}"), labels=", ".join(sorted(labels)))
+    return _("it holds no certificate") if content.strip() else _("it is empty")

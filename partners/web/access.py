@@ -9,6 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from partners.core.errors import NotAllowed, PortalError
 from partners.models import User
@@ -128,7 +129,7 @@ def door(name: str) -> Callable[[View], View]:
             except PortalError as refusal:
                 if request.method != "POST" or "public" in allowed:
                     raise
-                messages.error(request, str(refusal), extra_tags="bad")
+                messages.error(request, refusal.told_in(gettext), extra_tags="bad")
                 return HttpResponseRedirect(_page_behind(name, request.path, kwargs))
 
         return guarded

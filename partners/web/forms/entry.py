@@ -136,7 +136,7 @@ def field_of(form: forms.Form, text: str) -> str | None:
 
     The first word that is a field's name decides, for the causes name the attribute that they are about.
     """
-    words = _WORD.findall(text)
+    words = _WORD.findall(text.lower())  # "Partner" and "Nexthop" are nouns in German
     if words[:1] == ["partner"]:
         return "name" if "name" in form.fields else None
     found = next((word for word in words if word in _NAMED and word in form.fields), None)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from partners.actions.group_changes import CA_BYTES_MAX, ca_set_of, main_cf_of
@@ -49,7 +50,7 @@ class GroupForm(forms.Form):
         try:
             return main_cf_of(self.cleaned_data["main_cf"])
         except RefusedInput as refusal:
-            raise forms.ValidationError(str(refusal)) from refusal
+            raise forms.ValidationError(refusal.told_in(gettext)) from refusal
 
     def clean_ca_file(self) -> str | None:
         """Return the certificates as PEM, None where no file was sent; its size is bound before it is read."""
@@ -61,7 +62,7 @@ class GroupForm(forms.Form):
         try:
             return ca_set_of(file.read().decode("ascii", "replace"))
         except RefusedInput as refusal:
-            raise forms.ValidationError(str(refusal)) from refusal
+            raise forms.ValidationError(refusal.told_in(gettext)) from refusal
 
     @property
     def columns(self) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     try:
         look = ask_look(typed, by=reader(request), now=timezone.now())
     except (RefusedInput, ActionRefused) as refusal:
-        context = {"steps": _steps(1), "typed": typed, "refusal": str(refusal)}
+        context = {"steps": _steps(1), "typed": typed, "refusal": refusal.told_in(_)}
         return render(request, "partners/look_ask.html", context, status=422)
     return redirect("look-show", pk=look.pk)
 
@@ -181,7 +181,7 @@ def _edited(
 
 
 def _refuse(form: forms.Form, refusal: RefusedInput | ActionRefused) -> None:
-    form.add_error(field_of(form, f"{refusal.subject} {refusal.cause}"), str(refusal))
+    form.add_error(field_of(form, f"{refusal.subject} {refusal.cause}"), refusal.told_in(_))
 
 
 def _fields(form: forms.Form) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def invite(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             invited = acts.invite(form.cleaned_data["email"], User.Role.PARTNER, partner=partner, by=by, now=now)
         except PortalError as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, refusal.told_in(_))
         else:
             return tell_way(request, invited)
     context = {"form": form, "partner": partner, "mailed": settings.MAIL_CONFIGURED}
@@ -114,7 +114,7 @@ def accept(request: HttpRequest) -> HttpResponse:
     except StaleRefused as refusal:
         return _forget(render(request, "partners/invitation_gone.html", {"refusal": refusal}, status=410))
     except PortalError as refusal:
-        form.add_error(None, str(refusal))
+        form.add_error(None, refusal.told_in(_))
     context = {"form": form, "invitation": invitation, "state": state, "person": person}
     status = 403 if state and request.method == "POST" else 422 if form.errors else 200
     return render(request, "partners/invitation_accept.html", context, status=status)

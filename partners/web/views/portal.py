@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from partners.actions import certificates as acts
 from partners.core.errors import CertificateRefused
+from partners.core.wording import told
 from partners.models import Pin
 from partners.reports.partners import own_channels
 from partners.reports.portal import PortalPage, portal_page
@@ -52,7 +53,7 @@ def upload(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         seen = acts.preview(content)
     except CertificateRefused as refused:
-        return _refuse(request, page, Refusal(refused.cause, refused.cure))
+        return _refuse(request, page, Refusal(told(refused.cause, _), told(refused.cure, _)))
     refusal = reason_not_to_send(page, seen.leaf, seen.digests, now=timezone.now())
     if refusal is not None:
         return _refuse(request, page, refusal)
@@ -78,7 +79,7 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
     except ValueError as cause:  # not base64, or not ASCII at all
         raise Http404 from cause
     except CertificateRefused as refused:
-        return _refuse(request, page, Refusal(refused.cause, refused.cure))
+        return _refuse(request, page, Refusal(told(refused.cause, _), told(refused.cure, _)))
     refusal = reason_not_to_send(page, seen.leaf, seen.digests, now=timezone.now())
     if refusal is not None:
         return _refuse(request, page, refusal)
