@@ -91,7 +91,9 @@ def _prepared(batch: Sequence[Answer]) -> dict[int, _Noted]:
         one.claim.pk: _Noted(
             one,
             seen[keys[one.claim.pk]],
-            tying_of(rows[one.claim.pk], one.facts, maps, keep_others=_is_failed(one.facts), asked=one.claim.asked),
+            tying_of(
+                rows[one.claim.pk], one.facts, maps, keep_others=_is_failed(one.facts), asked_at=one.claim.asked_at
+            ),
         )
         for one in present
     }

@@ -28,20 +28,21 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Tying:
-    """Where one nexthop is to be probed. keep_others: nothing that is tied is let go. asked: somebody waits.
+    """Where one nexthop is to be probed. keep_others: nothing that is tied is let go.
 
-    providers: of each address that an MX host led to, who runs it.
+    providers: of each address that an MX host led to, who runs it. asked_at: since when somebody waits; what was spoken
+    to since then is not spoken to again, for another nexthop may have led there.
     """
 
     nexthop: int
     places: Mapping[Place, TlsProfile]
     providers: Mapping[IpAddress, str] = field(default_factory=dict)
     keep_others: bool = False
-    asked: bool = False
+    asked_at: datetime | None = None
 
 
 def tying_of(
-    nexthop: Nexthop, facts: NexthopFacts, maps: Sequence[InForce], *, keep_others: bool, asked: bool
+    nexthop: Nexthop, facts: NexthopFacts, maps: Sequence[InForce], *, keep_others: bool, asked_at: datetime | None
 ) -> Tying:
     """Return where, and as which client, judging *nexthop* needs a session; a bounded number."""
     providers = {
@@ -50,7 +51,7 @@ def tying_of(
         if not _is_literal(host.name)
         for address in host.addresses
     }
-    return Tying(nexthop.pk, _places(_wanted(nexthop, facts, maps)), providers, keep_others, asked)
+    return Tying(nexthop.pk, _places(_wanted(nexthop, facts, maps)), providers, keep_others, asked_at)
 
 
 def tie_endpoints(wanted: Iterable[Session], *, asked: bool, now: datetime) -> list[Endpoint]:
@@ -60,7 +61,8 @@ def tie_endpoints(wanted: Iterable[Session], *, asked: bool, now: datetime) -> l
     """
     places = _places(wanted)
     tied = _made(places, {}, now=now) if places else []
-    _make_due({one.address_id for one in tied if _is_due(one, asked=asked)}, asked=asked, now=now)
+    asked_at = now if asked else None
+    _make_due({one.address_id for one in tied if _is_due(one, asked_at)}, asked=asked, now=now)
     return tied
 
 
@@ -105,8 +107,9 @@ def _make_all_due(
     """Make the addresses due that were never spoken to, and those that somebody waits for."""
     kept = [(one, tie.endpoint) for one in ties for place, tie in before[one.nexthop].items() if place in one.places]
     for asked in (False, True):
-        tied = [endpoint for one, endpoint in [*kept, *added] if one.asked is asked]
-        _make_due({one.address_id for one in tied if _is_due(one, asked=asked)}, asked=asked, now=now)
+        tied = [(one, endpoint) for one, endpoint in [*kept, *added] if (one.asked_at is not None) is asked]
+        due = {endpoint.address_id for one, endpoint in tied if _is_due(endpoint, one.asked_at)}
+        _make_due(due, asked=asked, now=now)
 
 
 def _made(places: Mapping[Place, TlsProfile], providers: Mapping[IpAddress, str], *, now: datetime) -> list[Endpoint]:
@@ -136,9 +139,10 @@ def _name_providers(rows: Sequence[Address], named: Mapping[str, str]) -> None:
     update_rows(sorted(found, key=lambda row: row.pk), ["provider"])
 
 
-def _is_due(endpoint: Endpoint, *, asked: bool) -> bool:
-    """Whether *endpoint* is to be spoken to now: somebody waits, or nobody ever spoke to it."""
-    return asked or endpoint.tried_at is None or endpoint.address.due_at is None
+def _is_due(endpoint: Endpoint, asked_at: datetime | None) -> bool:
+    """Whether *endpoint* is to be spoken to now: somebody waits since *asked_at*, or nobody ever spoke to it."""
+    is_late = asked_at is not None and endpoint.tried_at is not None and endpoint.tried_at < asked_at
+    return is_late or endpoint.tried_at is None or endpoint.address.due_at is None
 
 
 def _make_due(addresses: Collection[int], *, asked: bool, now: datetime) -> None:

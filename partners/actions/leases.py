@@ -73,12 +73,12 @@ Row = TypeVar("Row", NexthopRow, Address, Look)
 
 @dataclass(frozen=True, slots=True)
 class NexthopClaim:
-    """A nexthop that this worker looks up; asked: somebody waits for it, so its addresses are due as well."""
+    """A nexthop that this worker looks up; asked_at: since when somebody waits, so that its addresses are due too."""
 
     pk: int
     key: str
     token: str
-    asked: bool = False
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def claim_nexthops(
     rows = _take(due.exclude(asked_by=""), limit)
     if not asked and len(rows) < limit:
         rows += _take(due.filter(asked_by=""), limit - len(rows))
-    return [NexthopClaim(row.pk, row.key, row.lease_token, asked=bool(row.asked_by)) for row in rows]
+    return [NexthopClaim(row.pk, row.key, row.lease_token, row.due_at if row.asked_by else None) for row in rows]
 
 
 def claim_looks(limit: int, *, now: datetime) -> list[LookClaim]:
@@ -210,15 +210,17 @@ def ask_now(nexthop: NexthopRow, *, by: User, now: datetime) -> None:
         nudge(PROBE_ASKED)
 
 
-def make_due(nexthops: Collection[int], *, origin: str, now: datetime) -> None:
-    """Make the rows of *nexthops*, and of what was set aside of their addresses, due now.
+def make_due(nexthops: Collection[int] | None, *, origin: str, now: datetime) -> None:
+    """Make the rows of *nexthops* (None: all), and of what was set aside of their addresses, due now.
 
     Due by the database's clock, whatever the caller's says.
     """
-    NexthopRow.objects.filter(pk__in=nexthops).exclude(key__startswith=".").update(
-        due_at=Least(Now(), Value(now, output_field=DateTimeField())), asked_by=origin, set_aside_at=None, crashes=0
-    )
-    aside = Address.objects.filter(endpoints__nexthops__in=nexthops, set_aside_at__isnull=False)
+    rows = NexthopRow.objects.exclude(key__startswith=".")
+    aside = Address.objects.filter(set_aside_at__isnull=False)
+    if nexthops is not None:
+        rows, aside = rows.filter(pk__in=nexthops), aside.filter(endpoints__nexthops__in=nexthops)
+    moment = Least(Now(), Value(now, output_field=DateTimeField()))
+    rows.update(due_at=moment, asked_by=origin, set_aside_at=None, crashes=0)
     Address.objects.filter(pk__in=list(aside.values_list("pk", flat=True))).update(set_aside_at=None, crashes=0)
 
 

@@ -84,11 +84,13 @@ class Round:
     """A round to be run once.
 
     only: the nexthops it is about, by primary key. asked: only those that somebody asked for, and their addresses.
+    longest: after that nothing more is claimed.
     stops: asked now and then; once it says yes, what runs is cancelled and every lease is given back.
     """
 
     only: Collection[int] | None = None
     asked: bool = False
+    longest: timedelta | None = None
     tell: Tell = _silent
     stops: Callable[[], bool] = is_stopping
     clock: Callable[[], datetime] = field(default_factory=shared_clock)
@@ -104,7 +106,8 @@ class Round:
     def run(self) -> Counts:
         """Look up and speak to what is due, and return what was done."""
         begun = time.monotonic()
-        self._ends = begun + (ASKED_LONGEST if self.asked else ROUND_LONGEST).total_seconds()
+        longest = self.longest or (ASKED_LONGEST if self.asked else ROUND_LONGEST)
+        self._ends = begun + longest.total_seconds()
         before = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)
         try:

@@ -7,7 +7,7 @@ import pytest
 from partners.actions.leases import LEASE, ask_now, claim_addresses, claim_nexthops, database_now, due_soon, renew
 from partners.actions.manners import PACE_SECONDS
 from partners.core.schedule import SOON_INTERVAL
-from partners.models import Address, Nexthop, Partner, Pin
+from partners.models import Address, Endpoint, Nexthop, Partner, Pin
 from tests.actions.people import editor, proposed
 from tests.actions.watched import NOON, ask_dns, see, watched
 from tests.kit.ca import self_signed
@@ -86,6 +86,7 @@ class TestPace:
         row = watched()
         ask_dns(row)
         see(LEAF)
+        Endpoint.objects.update(tried_at=NOON - timedelta(days=365))
         ask_now(row, by=editor(), now=NOON)
         ask_dns(row)
 

@@ -30,7 +30,7 @@ from tests.kit.ca import self_signed
 
 pytestmark = pytest.mark.django_db
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-LATER = NOON + 2 * HOUR
+LATER, BEFORE = NOON + 2 * HOUR, NOON - timedelta(days=365)
 LEAF = self_signed("mx.example.com")
 
 
@@ -118,7 +118,7 @@ class TestAskNow:
         ask_now(row, by=eda, now=NOON - HOUR)
 
         (claim,) = claim_nexthops(9, now=NOON - HOUR, asked=True)
-        assert claim.asked
+        assert claim.asked_at is not None
         assert AuditEntry.objects.get(act="probe.asked").by == eda
 
     def test_asked_addresses_follow(self):
@@ -126,10 +126,22 @@ class TestAskNow:
         row = watched()
         ask_dns(row)
         see(LEAF)
+        Endpoint.objects.update(tried_at=BEFORE)
         ask_now(row, by=editor(), now=NOON + MINUTE)
         ask_dns(row, at=NOON + MINUTE)
 
         assert len(claim_addresses(9, now=NOON + MINUTE)) == 1
+
+    def test_shared_address_once(self):
+        """Of several nexthops that are asked for at once, the second finds their address looked at already."""
+        rows = [watched("a.example"), watched("b.example")]
+        for row in rows:
+            ask_now(row, by=editor(f"eda-{row.pk}"), now=BEFORE)
+            ask_dns(row)
+            Endpoint.objects.filter(tried_at__isnull=True).update(tried_at=NOON)
+            Address.objects.filter(due_at__lte=NOON).update(due_at=LATER if row is rows[0] else NOON)
+
+        assert Address.objects.get().due_at == LATER
 
     def test_a_partner_may_not(self):
         """Nobody outside the mail team makes us connect."""

@@ -4,9 +4,11 @@ import contextlib
 import json
 import signal
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,6 +20,7 @@ from partners.models import VerdictRow
 from partners.tasks.rounds import Counts, Round
 
 ORIGIN = "command"
+LONGEST = timedelta(hours=12)  # whoever started it looks on, and may end it
 
 
 class Command(BaseCommand):
@@ -36,14 +39,15 @@ class Command(BaseCommand):
         """Run one round over the rows named."""
         try:
             rows = _rows(options["nexthop"])
-            make_due([row.pk for row in rows], origin=ORIGIN, now=timezone.now())
+            only = list(rows.values_list("pk", flat=True)) if options["nexthop"] else None
+            make_due(only, origin=ORIGIN, now=timezone.now())
             with _ctrl_c() as stops:
-                counts = Round(only=[row.pk for row in rows], tell=self._tell, stops=stops).run()
+                counts = Round(only=only, longest=LONGEST, tell=self._tell, stops=stops).run()
         except PortalError as refused:
             raise CommandError(str(refused)) from refused
-        summary = _summary(rows, counts)
+        summary = _counted(counts) | (_outcomes() if only is None else _verdicts(only))
         self.stdout.write(json.dumps(summary, indent=2) if options["json"] else _text(summary))
-        if counts.nexthops < len(rows):
+        if counts.nexthops < rows.count():
             self.stderr.write(_("Some rows are being probed by a worker now; their results follow by themselves."))
 
     def _tell(self, line: str) -> None:
@@ -66,13 +70,13 @@ def _ctrl_c() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _rows(text: str | None) -> list[NexthopRow]:
+def _rows(text: str | None) -> "QuerySet[NexthopRow]":
     """Return the rows to probe; a dotted key has no mail server of its own."""
+    rows = NexthopRow.objects.exclude(key__startswith=".")
     if text is None:
-        return list(NexthopRow.objects.exclude(key__startswith="."))
-    keys = Nexthop.parse(text).keys()
-    rows = list(NexthopRow.objects.filter(key__in=keys).exclude(key__startswith="."))
-    if not rows:
+        return rows
+    rows = rows.filter(key__in=Nexthop.parse(text).keys())
+    if not rows.exists():
         raise CommandError(
             _("nexthop %s: no channel has it, or it has no mail server of its own; predict asks without a channel")
             % text
@@ -80,17 +84,16 @@ def _rows(text: str | None) -> list[NexthopRow]:
     return rows
 
 
-def _summary(rows: list[NexthopRow], counts: Counts) -> dict[str, Any]:
-    """Return what was done, and what it means on each relay group."""
-    verdicts = (
-        VerdictRow.objects.filter(nexthop__in=rows).select_related("nexthop", "group").order_by("nexthop", "group")
-    )
+def _counted(counts: Counts) -> dict[str, Any]:
+    """Return what was done."""
+    names = ("nexthops", "endpoints", "handshakes", "seconds")
+    return {name: getattr(counts, name) for name in names} | {"recorded": counts.kept}
+
+
+def _verdicts(nexthops: list[int]) -> dict[str, Any]:
+    """Return what it means for each nexthop on each relay group."""
+    found = VerdictRow.objects.filter(nexthop__in=nexthops).select_related("nexthop", "group")
     return {
-        "nexthops": counts.nexthops,
-        "endpoints": counts.endpoints,
-        "handshakes": counts.handshakes,
-        "recorded": counts.kept,
-        "seconds": counts.seconds,
         "verdicts": [
             {
                 "nexthop": row.nexthop.key,
@@ -99,15 +102,25 @@ def _summary(rows: list[NexthopRow], counts: Counts) -> dict[str, Any]:
                 "tls_status": row.tls_status,
                 "reasons": row.reasons,
             }
-            for row in verdicts
-        ],
+            for row in found.order_by("nexthop", "group")
+        ]
     }
+
+
+def _outcomes() -> dict[str, Any]:
+    """Return what it means for all nexthops, counted: the pages tell of each."""
+    found = VerdictRow.objects.order_by("delivery", "tls_status").values("delivery", "tls_status")
+    return {"outcomes": [{**row, "count": row["count"]} for row in found.annotate(count=Count("pk"))]}
 
 
 def _text(summary: dict[str, Any]) -> str:
     """Return *summary* for a person."""
     lines = [
         _("{nexthops} nexthops, {endpoints} sessions, {handshakes} handshakes, {seconds} s").format_map(summary),
-        *("{nexthop} ({group}): {delivery} {tls_status} {reasons}".format_map(row) for row in summary["verdicts"]),
+        *(
+            "{nexthop} ({group}): {delivery} {tls_status} {reasons}".format_map(row)
+            for row in summary.get("verdicts", ())
+        ),
+        *("{count}: {delivery} {tls_status}".format_map(row) for row in summary.get("outcomes", ())),
     ]
     return "\n".join(lines)
