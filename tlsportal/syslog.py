@@ -23,12 +23,12 @@ def demand_place(text: str) -> str:
 
     An address and no name: looking one up could wait, and a form must not.
     """
-    parts = urlsplit(text)
-    if parts.scheme == "unix" and parts.path and not parts.netloc:
-        return text
     try:
+        parts = urlsplit(text)
+        if parts.scheme == "unix" and parts.path and not parts.netloc:
+            return text
         ip_address(parts.hostname or "")
-        is_udp = parts.scheme == "udp" and not parts.path and (parts.port or 514) > 0
+        is_udp = parts.scheme == "udp" and not parts.path and parts.port != 0
     except ValueError:
         is_udp = False
     if not is_udp:

@@ -1,4 +1,4 @@
-"""What moved for a channel, newest first: edits with before and after, pins, releases, states."""
+"""What moved for a channel, newest first: at its servers and in its DNS, edits, pins, releases, states."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from partners.models import Change, ComplianceInterval, Pin
+from partners.models import Change, Channel, ComplianceInterval, Pin
 from partners.reports.partners import ChannelPage
 from partners.reports.people import name_of
 from partners.reports.sentences import team_sentence
+from partners.reports.timeline import seen_changes
 
 __all__ = ["ENTRIES", "Entry", "journal"]
 
@@ -48,10 +49,10 @@ class Entry:
 
 
 def journal(page: ChannelPage) -> tuple[Entry, ...]:
-    """Return the last entries of the channel of *page*; one query beside what the page holds."""
+    """Return the last entries of the channel of *page*; three queries beside what the page holds."""
     changes = Change.objects.filter(channel=page.channel).select_related("author", "release")
     newest = list(changes.order_by("-made_at", "-pk")[:ENTRIES])
-    entries = [*_changes(newest), *_pins(page.pins), *_states(page.intervals)]
+    entries = [*_changes(newest), *_pins(page.pins), *_states(page.intervals), *_seen(page.channel)]
     return tuple(sorted(entries, key=lambda one: one.moment, reverse=True)[:ENTRIES])
 
 
@@ -86,6 +87,11 @@ def _short(value: object) -> str:
     text = " ".join(str(one) for one in value) if isinstance(value, list) else " ".join(str(value or "").split())
     text = text or _("nothing")
     return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
+
+
+def _seen(channel: Channel) -> Iterator[Entry]:
+    for one in seen_changes(channel):
+        yield Entry(one.moment, "route" if one.is_dns else "eye", one.text, "", one.moved)
 
 
 def _pins(pins: Sequence[Pin]) -> Iterator[Entry]:

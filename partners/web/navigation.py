@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from partners.models import User
+from partners.reports.watch import watch_banner
 from partners.web.preferences import chosen_theme
 
 
@@ -89,6 +90,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "reference": structlog.contextvars.get_contextvars().get("request_id", ""),
         "navigation": entries(rows, path=request.path),
         "person": person(user),
+        "late": watch_banner() if template == "base_team.html" else None,
     }
 
 

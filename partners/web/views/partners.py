@@ -18,11 +18,13 @@ from partners.actions.whatif import what_if
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.relay import RelaySettings
 from partners.models import Channel, Membership
+from partners.reports.alerts import alerts_of
 from partners.reports.compared import compared
 from partners.reports.headline import headline, short_cause
 from partners.reports.journal import journal
 from partners.reports.lines import Line, as_lines, published_lines
 from partners.reports.listing import HARM, SORTS, Chosen, ListRow, PartnerList, every_row, partner_list
+from partners.reports.notices import notices_of
 from partners.reports.partners import ChannelPage, channel_page
 from partners.reports.people import name_of
 from partners.reports.rollover import rollover_rows
@@ -67,6 +69,8 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     context = _page_context(page, now)
     if reader(request).is_mail_team:
         context["ways"] = ways_out(page, context["contact"], now=now)
+        context["alerts"] = alerts_of(page.channel.partner_id, now=now)
+        context["notices"] = notices_of(page.channel.partner)
     return render(request, "partners/partner_detail.html", context)
 
 
