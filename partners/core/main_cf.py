@@ -69,10 +69,11 @@ _NOT_PARAMETERS = {"postfix", "openssl", "ca_pem", "ta_files", "ca_is_known", "t
 class Files(Protocol):
     """The relay's files, as its smtp(8) would find them; the caller bounds sizes."""
 
-    def read(self, path: str, *, reader: str = "") -> bytes | None:
+    def read(self, path: str, *, reader: str = "", within: str = "") -> bytes | None:
         """Return the contents of *path*, None where it cannot be read.
 
         reader: the user who opens it, "" for root; the place and the permissions are that machine's.
+        within: the directory in which that user is already, as its root or as where relative paths begin.
         """
 
     def names(self, path: str) -> list[str]:
@@ -155,13 +156,18 @@ def relay_settings(
     if len(paths) > TA_FILES_MAX:
         raise SettingsRefused("tafile", f"more than {TA_FILES_MAX} files are named")
     owner = main_cf.value("mail_owner")
-    read_files = tuple((path, files.read(_ta_path(path, queue, chroot=chroot), reader=owner)) for path in paths)
+    read_files = tuple((path, _opened(path, queue, files, owner, chroot=chroot)) for path in paths)
     return settings.with_(ta_files=read_files)
 
 
-def unheeded(main_cf: MainCf) -> str:
-    """Return a parameter that could change the outcome and is not followed, with its value; "" for none."""
+def unheeded(main_cf: MainCf, *, has_policy: bool) -> str:
+    """Return a parameter that could change the outcome and is not followed, with its value; "" for none.
+
+    has_policy: whether smtp_tls_policy_maps names a table, beside which smtp_tls_per_site is ignored.
+    """
     for name, default in _UNHEEDED.items():
+        if name == "smtp_tls_per_site" and has_policy:
+            continue
         if main_cf.is_set(name) and (value := main_cf.value(name)) != default:
             return f"{name} = {value} is not followed"
     return ""
@@ -180,6 +186,12 @@ def _level(main_cf: MainCf) -> SecurityLevel:
     return level
 
 
+def _opened(path: str, queue: str, files: Files, owner: str, *, chroot: bool) -> bytes | None:
+    """Return what smtp(8) reads of a file that it opens after it has left root and, maybe, gone into its chroot."""
+    is_within = chroot or not path.startswith("/")
+    return files.read(_ta_path(path, queue, chroot=chroot), reader=owner, within=queue if is_within else "")
+
+
 def _ta_path(path: str, queue: str, *, chroot: bool) -> str:
     """Return where smtp(8) finds a trust anchor file: relative to the queue directory, its root in a chroot."""
     return posixpath.join(queue, path.lstrip("/") if chroot else path)
@@ -192,10 +204,10 @@ def _ca_pem(main_cf: MainCf, settings: RelaySettings, queue: str, files: Files) 
     if settings.smtp_tls_CAfile:
         found.append(files.read(posixpath.join(queue, settings.smtp_tls_CAfile)) or b"")
     if settings.smtp_tls_CApath:
-        found += _hashed(_ta_path(settings.smtp_tls_CApath, queue, chroot=settings.chroot), files, owner)
+        found += _hashed(settings.smtp_tls_CApath, queue, files, owner, chroot=settings.chroot)
     if found and main_cf.switch("tls_append_default_CA"):
         found.append(files.read(_OPENSSL_DEFAULTS[0]) or b"")
-        found += _hashed(_ta_path(_OPENSSL_DEFAULTS[1], queue, chroot=settings.chroot), files, owner)
+        found += _hashed(_OPENSSL_DEFAULTS[1], queue, files, owner, chroot=settings.chroot)
     return b"\n".join(part for part in found if part)
 
 
@@ -216,20 +228,20 @@ def _engine_failure(main_cf: MainCf, queue: str, files: Files) -> str:
     return ""
 
 
-def _hashed(path: str, files: Files, owner: str) -> list[bytes]:
+def _hashed(path: str, queue: str, files: Files, owner: str, *, chroot: bool) -> list[bytes]:
     """Return the certificates of a directory made by "openssl rehash" that OpenSSL would find there.
 
     It asks for <hash of the name>.0, .1 … and stops at the first gap; a file under another name is never seen.
     """
     numbers: dict[str, set[int]] = {}
-    for name in files.names(path):
+    for name in files.names(_ta_path(path, queue, chroot=chroot)):
         if hashed := _HASHED.fullmatch(name):
             numbers.setdefault(hashed[1], set()).add(int(hashed[2]))
     found = []
     for digest, present in sorted(numbers.items()):
         number = 0
         while number in present:
-            content = files.read(posixpath.join(path, f"{digest}.{number}"), reader=owner)
+            content = _opened(posixpath.join(path, f"{digest}.{number}"), queue, files, owner, chroot=chroot)
             if content is not None and _name_hash(content) == digest:
                 found.append(content)
             number += 1

@@ -10,9 +10,10 @@ Source: smtp_helo() in src/smtp/smtp_proto.c.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 
 from partners.core.observation import Stage
 from partners.probe.limits import Limits
@@ -147,7 +148,7 @@ class Dialogue:
 
     def _ehlo_tls_answered(self, reply: Reply) -> None:
         self.seen.ehlo_tls_code, self.seen.ehlo_tls_text = reply.code, reply.text
-        self.seen.ehlo_tls_name = _first_word(reply.lines[0]) if reply.is_positive and reply.lines else ""
+        self.seen.ehlo_tls_name = _name(reply)
         if reply.is_positive or reply.code == CLOSING:
             self._end(stop="" if reply.is_positive else "reply")
         else:
@@ -159,13 +160,22 @@ class Dialogue:
 
     def _note_ehlo(self, reply: Reply) -> None:
         self.seen.ehlo_code, self.seen.ehlo_text = reply.code, reply.text
-        self.seen.ehlo_name = _first_word(reply.lines[0]) if reply.is_positive and reply.lines else ""
+        self.seen.ehlo_name = _name(reply)
+
+
+def _name(reply: Reply) -> str:
+    """Return the peer's name in a positive reply: the first word of all, whatever it is."""
+    return next(_words(reply), "") if reply.is_positive else ""
 
 
 def _keywords(reply: Reply) -> tuple[str, ...]:
-    """Return the EHLO keywords, upper case; the first line is the peer's name, whatever stands there."""
-    words = (_first_word(line).upper() for line in reply.lines[1:])
-    return tuple(dict.fromkeys(word for word in words if word))[:_FEATURES_MAX]
+    """Return the EHLO keywords, upper case; the first word of all is the peer's name, whatever it is."""
+    return tuple(dict.fromkeys(word.upper() for word in islice(_words(reply), 1, None)))[:_FEATURES_MAX]
+
+
+def _words(reply: Reply) -> Iterator[str]:
+    """Yield the first word of each line; a line without one does not count, not even as the first."""
+    return filter(None, map(_first_word, reply.lines))
 
 
 def _first_word(line: bytes) -> str:

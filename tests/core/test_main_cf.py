@@ -18,7 +18,7 @@ class Files:
     def __init__(self, **contents: str) -> None:
         self.contents = {path: text.encode() for path, text in contents.items()}
 
-    def read(self, path: str, *, reader: str = "") -> bytes | None:
+    def read(self, path: str, *, reader: str = "", within: str = "") -> bytes | None:
         return self.contents.get(path)
 
     def names(self, path: str) -> list[str]:
@@ -170,4 +170,11 @@ def test_a_directory_without_a_root_trusts_nothing():
 )
 def test_what_is_not_followed_is_told(given: dict[str, str], said: str):
     """An outcome that may be otherwise is better not known."""
-    assert said in unheeded(MainCf(given, PostfixRelease(3, 7, 11)))
+    assert said in unheeded(MainCf(given, PostfixRelease(3, 7, 11)), has_policy=False)
+
+
+def test_the_older_table_is_ignored_beside_a_policy_map():
+    """smtp_tls_per_site says nothing where smtp_tls_policy_maps is set."""
+    older = MainCf({"smtp_tls_per_site": "hash:/etc/postfix/site"}, PostfixRelease(3, 7, 11))
+
+    assert unheeded(older, has_policy=True) == ""

@@ -18,7 +18,7 @@ NEXTHOPS = ["a.example", "b.a.example", "B.Example", "[mx.example]:587", "other.
 class Disk:
     """Files below a directory, read as they are."""
 
-    def read(self, path: str, *, reader: str = "") -> bytes | None:
+    def read(self, path: str, *, reader: str = "", within: str = "") -> bytes | None:
         try:
             return Path(path).read_bytes()
         except OSError:

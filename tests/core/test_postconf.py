@@ -44,7 +44,7 @@ class NoFiles:
         self.asked: list[str] = []
         self.contents = contents
 
-    def read(self, path: str, *, reader: str = "") -> bytes | None:
+    def read(self, path: str, *, reader: str = "", within: str = "") -> bytes | None:
         self.asked.append(path)
         return self.contents.get(path)
 

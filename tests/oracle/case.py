@@ -27,6 +27,7 @@ from tests.kit.script import Script
 from tests.kit.zones import Zone
 
 PAST, FUTURE = datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=1)
+QUEUE = "queue:"  # a file of this name lies in the queue directory, where a chrooted smtp(8) finds it
 _PLACEHOLDER = re.compile(r"@|<(name|at|root|file|pin|pkey)?(?:[.:]?([^<> ]+))?>")
 
 
@@ -184,6 +185,11 @@ class Case:
     def all_hosts(self) -> Mapping[str, Host]:
         """Every host by its label."""
         return self.hosts or {"mx": Host(leaf=self.leaf, script=self.script, tls=self.tls)}
+
+    @property
+    def lies_in_queue(self) -> bool:
+        """Whether a file of it is in the queue directory, so that its path must be told."""
+        return any(name.startswith(QUEUE) for name in self.files)
 
     def is_about(self, release: str) -> bool:
         """Whether it is run with *release*."""

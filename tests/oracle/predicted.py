@@ -19,7 +19,7 @@ _PORTS = "1-65535"
 
 def question(relay: Relay, one: Placed) -> dict[str, Any]:
     """Return the JSON object that describes a case to predict."""
-    queue = {"queue_directory": str(relay.postfix.queue)} if one.case.chroot else {}
+    queue = {"queue_directory": str(relay.postfix.queue)} if one.case.chroot or one.case.lies_in_queue else {}
     return {
         "id": f"{relay.release}/{one.case.name}",
         "nexthop": one.nexthop,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from tests.kit.maillog import Outcome
 from tests.kit.postfix import Postfix, release_of
 from tests.kit.rootfs import Root
-from tests.oracle.world import QUEUE, Placed
+from tests.oracle.case import QUEUE
+from tests.oracle.world import Placed
 
 # The same for every case, in main.cf and in what is predicted.
 BASE = {
@@ -69,7 +70,7 @@ class Relay:
         self._write_queue_files()
 
     def run(self) -> dict[str, Outcome]:
-        """Start, send every message, wait for every outcome, and stop; return the outcomes by case."""
+        """Start, send every message, wait for every outcome, and stop; return the outcomes by case. The queue stays."""
         self.postfix.start()
         try:
             for age in sorted({one.case.age for one in self.placed}):
@@ -78,7 +79,11 @@ class Relay:
             found = {name: self.postfix.log.outcomes(queue_id) for name, queue_id in self._queue_ids.items()}
             return {name: outcomes[0] for name, outcomes in found.items() if outcomes}
         finally:
-            self.postfix.close()
+            self.postfix.stop()
+
+    def close(self) -> None:
+        """Remove queue and configuration."""
+        self.postfix.close()
 
     def log_of(self, name: str) -> str:
         """Return the lines of the log about a case, for one that has no outcome."""

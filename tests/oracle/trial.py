@@ -1,5 +1,6 @@
 """A trial: all cases of a world by one release, beside what is predicted of them."""
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,14 +17,14 @@ Record = Callable[[str, object], None]
 
 def compare(made: World, placed: Sequence[Placed], root: Root | None, record: Record) -> None:
     """Run *placed* with the Postfix of *root* (this machine's, if None) and fail with what does not agree."""
-    relay = real.Relay(placed, root)
-    questions = {one.case.name: predicted.question(relay, one) for one in relay.placed}
-    outcomes = relay.run()
+    with contextlib.closing(real.Relay(placed, root)) as relay:
+        questions = {one.case.name: predicted.question(relay, one) for one in relay.placed}
+        outcomes = relay.run()
+        answers = predicted.predict(questions.values())  # it reads files of the queue directory
     under_tls = made.messages()
     deeds = {one.case.name: _deed(relay, one, outcomes.get(one.case.name), under_tls) for one in relay.placed}
     if path := os.environ.get("TLSPORTAL_ORACLE_REPORT"):
         Path(f"{path}.{relay.release}.txt").write_text(listing([one.case for one in relay.placed], deeds))
-    answers = predicted.predict(questions.values())
     compared = [
         Compared(one.case, asked, deeds[one.case.name], predicted.said(answers.get(asked["id"])))
         for one, asked in zip(relay.placed, questions.values(), strict=True)

@@ -15,10 +15,9 @@ from tests.kit.dns import DnsServer
 from tests.kit.lab import Lab
 from tests.kit.script import Tls
 from tests.kit.smtpd import Peer, Smtpd
-from tests.oracle.case import Case, Host, Naming, root, rsa_root, stranger
+from tests.oracle.case import QUEUE, Case, Host, Naming, root, rsa_root, stranger
 
 SHARED_ZONES = {"example": False, "test": True}  # name -> signed
-QUEUE = "queue:"  # a file of this name lies in the queue directory, where a chrooted smtp(8) finds it
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,13 @@ class TestToTls:
 
         assert (talk.output(), talk.stage) == (said, Stage.EHLO_TLS)
 
+    @pytest.mark.parametrize("first", [b"250-\r\n", b"250-=\r\n", b"\r\n", b"junk\r\n"])
+    def test_a_line_without_a_word_is_not_the_first(self, first: bytes):
+        """The next one is: its word is the peer's name, be it STARTTLS (smtp_helo())."""
+        talk = dialogue(GREETING, first + b"250 STARTTLS\r\n")
+
+        assert (talk.seen.ehlo_name, talk.seen.starttls_offered) == ("STARTTLS", False)
+
     def test_any_2xx_to_starttls_starts_tls(self):
         """So does Postfix."""
         assert dialogue(GREETING, EHLO, b"250 fine\r\n").want is Want.TLS

@@ -38,6 +38,16 @@ def test_a_closed_directory_closes_what_is_in_it(shared: Path):
     assert RelayFiles().read(str(shared / "private" / "ta.pem"), reader=STRANGER) is None
 
 
+def test_who_is_within_does_not_pass_what_lies_above(shared: Path):
+    """In a chroot, or where a relative path begins, the directories above the queue are not asked."""
+    queue = shared / "private" / "queue"
+    queue.mkdir(parents=True)
+    queue.parent.chmod(0o700)
+    (queue / "ta.pem").write_text("x")
+
+    assert RelayFiles().read(str(queue / "ta.pem"), reader=STRANGER, within=str(queue)) == b"x"
+
+
 def test_a_file_that_changed_is_read_again(tmp_path: Path):
     """And what was made of it is made anew."""
     path, files = tmp_path / "ca.pem", RelayFiles()

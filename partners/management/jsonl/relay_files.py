@@ -14,7 +14,7 @@ NAMES_MAX = 10_000
 KEPT_MAX = 1024
 
 _Stamp = tuple[int, int, int]
-_Question = tuple[str, str, bytes | list[str] | None]  # path, who opens it, the answer
+_Question = tuple[str, str, str, bytes | list[str] | None]  # path, who opens it, from where, the answer
 
 
 class RelayFiles:
@@ -24,19 +24,20 @@ class RelayFiles:
         self._kept: OrderedDict[str, tuple[_Stamp, bytes]] = OrderedDict()
         self.asked: list[_Question] = []
 
-    def read(self, path: str, *, reader: str = "") -> bytes | None:
+    def read(self, path: str, *, reader: str = "", within: str = "") -> bytes | None:
         """Return the contents of *path*; None where it cannot be read, is no regular file, or is too large.
 
         reader: the user who opens it on the relay; root may read all, and smtp(8) is not root any more.
+        within: the directory that the reader is in; who may enter those above it does not count.
         """
-        content = self._content_for(reader, path)
-        self.asked.append((path, reader, content))
+        content = self._content_for(reader, within, path)
+        self.asked.append((path, reader, within, content))
         return content
 
     def names(self, path: str) -> list[str]:
         """Return the names in the directory *path*, [] where it cannot be read or holds too many."""
         found = _names(path)
-        self.asked.append((path, "", found))
+        self.asked.append((path, "", "", found))
         return found
 
     def forget_asked(self) -> tuple[_Question, ...]:
@@ -47,12 +48,12 @@ class RelayFiles:
     def is_as_before(self, asked: Iterable[_Question]) -> bool:
         """Whether all that was *asked* would be answered in the same way now."""
         return all(
-            _names(path) == answer if isinstance(answer, list) else self._content_for(reader, path) is answer
-            for path, reader, answer in asked
+            _names(path) == answer if isinstance(answer, list) else self._content_for(reader, within, path) is answer
+            for path, reader, within, answer in asked
         )
 
-    def _content_for(self, reader: str, path: str) -> bytes | None:
-        return self._content(path) if not reader or _may_read(reader, path) else None
+    def _content_for(self, reader: str, within: str, path: str) -> bytes | None:
+        return self._content(path) if not reader or _may_read(reader, within, path) else None
 
     def _content(self, path: str) -> bytes | None:
         try:
@@ -78,7 +79,7 @@ class RelayFiles:
         return content
 
 
-def _may_read(user: str, path: str) -> bool:
+def _may_read(user: str, within: str, path: str) -> bool:
     """Whether the permissions let *user*, or a stranger where this machine has no such user, read *path*."""
     try:
         entry = pwd.getpwnam(user)
@@ -87,7 +88,9 @@ def _may_read(user: str, path: str) -> bool:
         owner, groups = -1, set[int]()
     try:
         place = Path(path).resolve(strict=True)
-        steps = [(place.stat(), stat.S_IRUSR), *((parent.stat(), stat.S_IXUSR) for parent in place.parents)]
+        above = Path(within).resolve().parents if within else ()
+        entered = (parent for parent in place.parents if parent not in above)
+        steps = [(place.stat(), stat.S_IRUSR), *((parent.stat(), stat.S_IXUSR) for parent in entered)]
     except (OSError, ValueError, RuntimeError):  # RuntimeError: links that lead round in a circle
         return False
     return owner == 0 or all(_grants(status, bit, owner, groups) for status, bit in steps)

@@ -21,7 +21,7 @@ HEADERS_MAX = 1000
 SECONDS_MAX = 10**9
 RELAYS_MAX = 256
 
-_Asked = tuple[tuple[str, str, bytes | list[str] | None], ...]
+_Asked = tuple[tuple[str, str, str, bytes | list[str] | None], ...]
 _Kept = tuple[RelaySettings, ParsedPolicy | Invalid | None]
 
 
@@ -90,7 +90,7 @@ class RequestReader:
             relay=relay,
             policy=policy,
             key=found.key,
-            unknown=found.unknown or unheeded(main_cf),
+            unknown=found.unknown or unheeded(main_cf, has_policy=_has_policy(fields, main_cf)),
             message_age=_age(fields),
             headers=_headers(fields),
         )
@@ -130,6 +130,13 @@ def _found(fields: dict[str, Any], nexthop: str, main_cf: MainCf, files: Files) 
             raise Unusable(f'"table" row {number} is no object with key and value')
         pairs.append((_typed(row, "key", str), _typed(row, "value", str)))
     return find_policy((rows(pairs),), nexthop)
+
+
+def _has_policy(fields: dict[str, Any], main_cf: MainCf) -> bool:
+    """Whether a policy table is there, be it empty."""
+    if main_cf.is_set("smtp_tls_policy_maps"):
+        return bool(main_cf.value("smtp_tls_policy_maps"))
+    return fields.get("table") is not None
 
 
 def _parameters(fields: dict[str, Any]) -> Mapping[str, str]:

@@ -7,9 +7,8 @@ from functools import cache
 from tests.kit.ca import Certificate, bundle
 from tests.kit.script import Script
 from tests.kit.zones import Zone
-from tests.oracle.case import FUTURE, PAST, Case, Host, Naming, alone, named, root, stranger
+from tests.oracle.case import FUTURE, PAST, QUEUE, Case, Host, Naming, alone, named, root, stranger
 from tests.oracle.cases.chain import below, own_root, the_leaf, with_ca
-from tests.oracle.world import QUEUE
 
 NO_STARTTLS = Script(starttls_offered=False)
 WRONG = named("elsewhere.example")

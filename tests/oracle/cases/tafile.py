@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 from tests.kit import der as asn1
 from tests.kit.ca import Certificate, root_ca
-from tests.oracle.case import FUTURE, PAST, Case, Maker, Naming, Text, alone, named, root, stranger
+from tests.oracle.case import FUTURE, PAST, QUEUE, Case, Maker, Naming, Text, alone, named, root, stranger
 from tests.oracle.cases.chain import below, its_issuer, its_root, leaf_only, own_root, the_leaf
-from tests.oracle.world import QUEUE
 
 TA = "tafile=<file:ta.pem>"
 BY_STRANGER = named("mx.@", by=stranger)
@@ -168,8 +167,10 @@ CASES = (
              main_cf={"smtp_tls_trust_anchor_file": "<file:nothing.pem>"}),
     anchored("main-cf-missing-may", "smtp_tls_trust_anchor_file that is not there does not matter at may", stranger_pem, policy="may",
              main_cf={"smtp_tls_trust_anchor_file": "<file:nothing.pem>"}),
-    anchored("relative", "a relative path is relative to the queue directory", stranger_pem, chroot=True,
+    anchored("relative", "a relative path is relative to the queue directory", stranger_pem,
              policy="verify tafile=relative.pem", files={f"{QUEUE}relative.pem": stranger_pem}),
+    anchored("relative-chroot", "a relative path in a chroot", stranger_pem, chroot=True,
+             policy="verify tafile=sub/relative-chroot.pem", files={f"{QUEUE}sub/relative-chroot.pem": stranger_pem}),
     anchored("chroot", "in a chroot the path begins at the queue directory", stranger_pem, chroot=True,
              policy="verify tafile=/chroot.pem", files={f"{QUEUE}chroot.pem": stranger_pem}),
     anchored("chroot-outside", "what lies outside is not there", stranger_pem, chroot=True),
