@@ -46,6 +46,8 @@ ACTS: dict[str, Promise] = {
     "notice-target.added": _("tells alerts to an address"),
     "notice-target.removed": _("tells alerts to an address no more"),
     "notice-target.secret-renewed": _("made a new secret for a webhook"),
+    "own-certificate.added": _("told partners of a certificate of ours"),
+    "own-certificate.removed": _("told partners of a certificate of ours no more"),
     "partner-notices.set": _("set a partner's notices"),
     "pin.approved": _("approved a pin"),
     "pin.backup": _("keeps a pin as a backup"),

@@ -60,6 +60,8 @@ PAGES = sorted(
         "invitation-accept",
         "invitation-follow",
         "invitation-send",
+        "own-certificate-remove",
+        "portal-ours-pem",
         "portal-upload",
         "portal-submit",
         "portal-withdraw",
