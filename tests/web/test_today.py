@@ -63,9 +63,9 @@ def test_it_is_the_teams_alone() -> None:
 
 
 def test_the_page_costs_a_fixed_number_of_queries(django_assert_max_num_queries) -> None:
-    """Twelve for the page beside session, user and roles."""
+    """Thirteen for the page and one for the alerts, beside session, user and roles."""
     client = Client()
     client.force_login(fill_house())
 
-    with django_assert_max_num_queries(12 + 1 + 3):
+    with django_assert_max_num_queries(13 + 1 + 3):
         client.get(reverse("today"))
