@@ -88,7 +88,7 @@ class Sighting(models.Model):
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, related_name="sightings")
     observation = models.ForeignKey(Observation, models.PROTECT, related_name="sightings")
     first_seen = models.DateTimeField()
-    last_seen = models.DateTimeField(db_index=True)
+    last_seen = models.DateTimeField()  # no index: each look writes it, and would write all indexes anew
     times = models.PositiveIntegerField(default=1)
     current = models.BooleanField(default=True)
 

@@ -15,15 +15,15 @@ COUNT, WORKERS = 2000, 2
 WANTED, WANTED_SHARE = 150, 0.5
 
 
-def domains(resolver: DnsServer, count: int, shared: int = 0) -> list[str]:
+def domains(resolver: DnsServer, count: int, shared: int = 0, *, origin: str = "bench.example") -> list[str]:
     """Return *count* names, each with an MX host of its own below it; or all on *shared* addresses."""
     hosts = addresses(shared or count)
     records = []
     for number in range(count):
         records += [f"d{number} MX 10 mx.d{number % len(hosts)}"]
         records += [f"mx.d{number} A {hosts[number]}"] if number < len(hosts) else []
-    resolver.zone("bench.example").add(*records)
-    return [f"d{number}.bench.example" for number in range(count)]
+    resolver.zone(origin).add(*records)
+    return [f"d{number}.{origin}" for number in range(count)]
 
 
 def main(count: int) -> None:

@@ -1,0 +1,27 @@
+"""History is kept as long as the settings say."""
+
+from datetime import timedelta
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+
+from partners.actions.leases import database_now
+from partners.actions.retention import prune
+
+__all__ = ["prune_history"]
+
+TURNS_MAX = 20  # what is left is the next tick's
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="partners.tasks.retention.prune_history")  # type: ignore[untyped-decorator]  # celery has no types
+def prune_history() -> None:
+    """Take away what ended before TLSPORTAL_KEEP_DAYS (queue control)."""
+    for _ in range(TURNS_MAX):
+        pruned = prune(keep=timedelta(days=settings.KEEP_DAYS), now=database_now())
+        if pruned.sightings or pruned.intervals or pruned.addresses:
+            log.info("history.pruned", **{name: getattr(pruned, name) for name in pruned.__slots__})
+        if not pruned.is_more_left:
+            return
