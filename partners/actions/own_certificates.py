@@ -36,7 +36,8 @@ def add_own(names: str, content: bytes | str, *, by: User, now: datetime) -> Own
         raise CertificateRefused(
             subject, _("a fingerprint alone tells neither names nor dates"), _("give the certificate")
         )
-    if leaf.is_ca:
+    named = {name.lower() for name in (*leaf.dns_ids, *leaf.common_names)}
+    if leaf.is_ca and not named & set(hosts):  # openssl makes a self-signed server's certificate one of a CA
         raise CertificateRefused(subject, _("it is a CA's"), _("give the certificate that the server shows"))
     if leaf.not_after is not None and leaf.not_after <= now:
         raise CertificateRefused(subject, _("it has ended"), _("give the one that is in use, or the next one"))

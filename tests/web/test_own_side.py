@@ -122,6 +122,13 @@ def test_only_an_approver_changes_it(ann: User, pat: User) -> None:
     assert OwnCertificate.objects.filter(removed_at__isnull=True).exists()
 
 
+def test_a_self_signed_one_is_no_cas(ann: User) -> None:
+    """What openssl req -x509 makes says CA:TRUE; it names the server, so it is the server's."""
+    own = self_signed("mx1.house.example", ca=True)
+
+    assert given(ann, own.pem).status_code == 302
+
+
 def test_the_file_may_be_der(ann: User) -> None:
     """Whatever an upload of a partner may be."""
     file = SimpleUploadedFile("mx1.der", NOW.der)
