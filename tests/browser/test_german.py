@@ -105,7 +105,10 @@ def test_the_switch(page: Page, live_server: LiveServer) -> None:
 
 def test_the_account(walk: Walk) -> None:
     """Password, second factor and sign-out."""
-    walk(fill_house(), ["/accounts/password/change/", "/accounts/2fa/", "/accounts/logout/", "/nirgends/"])
+    walk(
+        fill_house(),
+        ["/accounts/password/change/", "/accounts/2fa/", "/accounts/2fa/totp/activate/", "/accounts/logout/", "/no/"],
+    )
 
 
 def test_the_mail_team(walk: Walk) -> None:
@@ -116,7 +119,8 @@ def test_the_mail_team(walk: Walk) -> None:
     detail = f"/partners/{channel.pk}/"
     team = ["/today/", "/partners/", "/partners/add/", detail, f"{detail}edit/", "/approvals/"]
     team += ["/releases/", "/releases/1/", "/releases/compare/?old=1&new=2", f"/candidates/{here.candidate.pk}/"]
-    team += ["/export/", "/relays/", "/audit/", "/certificates/", "/settings/", "/settings/new-group/"]
+    team += ["/export/", "/relays/", "/audit/", "/certificates/", "/settings/", "/settings/new-group/", "/alerts/"]
+    team += ["/settings/notices/", f"/partners/{partner.pk}/notices/"]
 
     walk(here.ann, [*team, "/settings/groups/main/", f"/partners/{partner.pk}/invite/"])
 

@@ -6,11 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import allauth
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.test import override_settings
+from django.utils.translation import gettext, override
 
+from partners.web.borrowed import FROM_ALLAUTH
 from tests.plan.catalogue import messages
 from tests.plan.sources import BASE, sources
 from tests.plan.visible import visible
@@ -131,6 +134,18 @@ def test_dates_have_a_german_form() -> None:
     assert used - PLAIN_FORMATS - GERMAN.keys() == set()
     assert GERMAN.keys() >= {"j M Y"}
     assert settings.FORMAT_MODULE_PATH == ["tlsportal.formats"]
+
+
+def test_allauth_says_sie() -> None:
+    """What we borrow is still a text of allauth's, and reads as ours does."""
+    catalogue = Path(allauth.__file__).parent / "locale/de/LC_MESSAGES/django.po"
+    theirs = {message.name for message in messages(catalogue)}
+
+    with override("de"):
+        told = [gettext(text) for text in FROM_ALLAUTH]
+
+    assert set(FROM_ALLAUTH) - theirs == set()
+    assert [text for text in told if re.search(r"\b(du|dein\w*|dich|dir)\b", text, re.IGNORECASE)] == []
 
 
 # Where a reader's text stands in a call: by keyword anywhere, by place in calls of these names.
