@@ -18,6 +18,7 @@ from partners.actions.guard import Report, inspect
 from partners.actions.leases import JUDGE_STALE, nudge
 from partners.actions.maps import GroupMap, active_map, active_text, render_group
 from partners.core.errors import GuardRefused, MapRefused, RefusedInput, SamePersonRefused, StaleRefused
+from partners.core.second_person import is_second
 from partners.models import (
     Approval,
     Artefact,
@@ -263,15 +264,16 @@ def _guard_again(candidate: Candidate, report: Report, *, now: datetime) -> bool
 
 def _approval_for(candidate: Candidate, report: Report) -> Approval:
     """Return a second person's approval of exactly these bytes and findings; SamePersonRefused where there is none."""
-    authors = _authors(candidate)
+    authors, alone = _authors(candidate), single_operator_mode()
     for approval in candidate.approvals.filter(
         candidate_sha256=candidate.sha256, findings_sha256=report.sha256
     ).select_related("person"):
-        if not may_approve(approval.person):  # switched off or demoted since
-            continue
-        if approval.single_operator and not single_operator_mode():
-            continue
-        if approval.person_id not in authors or approval.single_operator:
+        if is_second(
+            may_approve=may_approve(approval.person),
+            is_author=approval.person_id in authors,
+            given_alone=approval.single_operator,
+            alone_now=alone,
+        ):
             return approval
     raise SamePersonRefused(
         _("candidate %s") % candidate.pk, _("a second person has to approve it first"), _("ask an approver")

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from partners.core.second_person import is_second
 from partners.models import Approval, Candidate, Change, Nexthop, Release, User, VerdictRow
 from partners.reports.changed import GroupDiff, PartnerRow, group_diff, partner_rows
 from partners.reports.differences import Moved, compared
@@ -77,7 +78,8 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
     moved = {one.key: one for difference in found.values() for one in difference.moved}
     owners = _owners(changes, {*moved, *_keys_of(candidate.findings)})
     authors = {candidate.author_id, *(change.author_id for change in changes)}
-    seconds, is_open = _seconds(authors), candidate.state == Candidate.State.OPEN
+    approvers, is_open = _approvers(), candidate.state == Candidate.State.OPEN
+    seconds = tuple(person for person in approvers if person.pk not in authors)
     rows = finding_rows(
         candidate.findings,
         owners,
@@ -85,7 +87,7 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
         changes=frozenset(change.pk for change in changes),
         many_groups=len(maps) > 1,
     )
-    counted = _counted(candidate, seconds, authors, alone=reader.alone)
+    counted = _counted(candidate, approvers, authors, alone=reader.alone)
     published = published_release()
     is_latest = (published.pk if published else None) == candidate.base_id
     blocked = {row.key for row in rows if row.blocks}
@@ -136,11 +138,10 @@ def _owners(changes: Sequence[Change], keys: set[str]) -> dict[str, Owner]:
     return owners
 
 
-def _seconds(authors: set[int]) -> tuple[User, ...]:
-    """Return the approvers who are not authors, by name."""
+def _approvers() -> tuple[User, ...]:
+    """Return who may agree to what others wrote, by name."""
     people = User.objects.filter(is_active=True, groups__name=User.Role.APPROVER.value)
-    people = people.exclude(groups__name=User.Role.PARTNER.value).exclude(pk__in=authors)
-    return tuple(sorted(people, key=person_name))
+    return tuple(sorted(people.exclude(groups__name=User.Role.PARTNER.value), key=person_name))
 
 
 def _who(reader: Reader, seconds: Sequence[User], *, is_author: bool) -> str:
@@ -157,16 +158,25 @@ def _who(reader: Reader, seconds: Sequence[User], *, is_author: bool) -> str:
     return _("Nobody here may agree: every approver is an author. Invite a further approver.")
 
 
-def _counted(candidate: Candidate, seconds: Sequence[User], authors: set[int], *, alone: bool) -> tuple[Approval, ...]:
+def _counted(
+    candidate: Candidate, approvers: Sequence[User], authors: set[int], *, alone: bool
+) -> tuple[Approval, ...]:
     """Return the approvals that count now: of these bytes and findings, by whoever still is a second person."""
     rows = candidate.approvals.select_related("person").filter(
         candidate_sha256=candidate.sha256, findings_sha256=candidate.findings_sha256
     )
     if candidate.state != Candidate.State.OPEN:
         return tuple(rows)
-    able = {person.pk for person in seconds}
+    able = {person.pk for person in approvers}
     return tuple(
-        row for row in rows if row.person_id in able or (row.single_operator and alone and row.person_id in authors)
+        row
+        for row in rows
+        if is_second(
+            may_approve=row.person_id in able,
+            is_author=row.person_id in authors,
+            given_alone=row.single_operator,
+            alone_now=alone,
+        )
     )
 
 
