@@ -1,24 +1,24 @@
-"""The colours: contrasts of WCAG 2.2 AA in both themes, computed from tokens.css."""
+"""The colours: contrasts of WCAG 2.2 AA in both themes, computed from tokens.css and dark.css."""
 
 import re
 
 import pytest
 from django.conf import settings
+from django.template.loader import render_to_string
 
-TEXT = (settings.BASE_DIR / "static" / "css" / "tokens.css").read_text()
+CSS = settings.BASE_DIR / "static" / "css"
 STATES = ("ok", "bad", "risk", "weak", "unk", "roll", "pend")
 READABLE, VISIBLE = 4.5, 3.0  # WCAG 1.4.3 for text, 1.4.11 for borders and marks
 
 
-def block(selector: str) -> dict[str, str]:
-    """Return name to value of the tokens below *selector*."""
-    body = re.search(re.escape(selector) + r" \{(.*?)\n *\}", TEXT, re.DOTALL).group(1)
+def block(file: str, selector: str) -> dict[str, str]:
+    """Return name to value of the tokens below *selector* in *file*."""
+    body = re.search(re.escape(selector) + r" \{(.*?)\n *\}", (CSS / file).read_text(), re.DOTALL).group(1)
     return dict(re.findall(r"--([\w-]+): ([^;]+);", body))
 
 
-LIGHT = block(':root,\n[data-bs-theme="light"]')
-DARK = block('\n[data-bs-theme="dark"]')
-SYSTEM = block(":root:not([data-bs-theme])")
+LIGHT = block("tokens.css", ':root,\n[data-bs-theme="light"]')
+DARK = block("dark.css", ":root")
 THEMES = [pytest.param(LIGHT, id="light"), pytest.param(DARK, id="dark")]
 
 
@@ -42,9 +42,24 @@ def test_contrast_knows_black_on_white():
 
 
 def test_themes_name_the_same_tokens():
-    """What one theme sets, the other sets too; the system's dark theme is the chosen one."""
+    """What one theme sets, the other sets too."""
     assert LIGHT.keys() == DARK.keys()
-    assert SYSTEM == DARK
+
+
+@pytest.mark.parametrize(
+    ("theme", "link"),
+    [
+        pytest.param("", 'dark.css" media="screen and (prefers-color-scheme: dark)">', id="as-the-system"),
+        pytest.param("dark", 'dark.css">', id="dark"),
+        pytest.param("light", "", id="light"),
+    ],
+)
+def test_the_dark_colours_come_to_who_wants_them(theme, link):
+    """By choice, or where the system asks for them and nobody chose."""
+    html = render_to_string("_styles.html", {"theme": theme})
+
+    assert link in html
+    assert ("dark.css" in html) == bool(link)
 
 
 @pytest.mark.parametrize("theme", THEMES)
