@@ -8,6 +8,23 @@ from django.core.management import execute_from_command_line
 
 from tlsportal import bootstrap, debian, supervise
 
+FIRST_WORDS = """\
+python3 manage.py …
+
+  up             run the whole portal on this machine; --demo shows an invented world, --help tells the rest
+  test           run all tests; installs the Debian packages that they need
+  dev            make .venv with the tools of a developer
+
+  import_policy  draft a partner for each line of an existing tls_policy; --dry-run tells what would be taken
+  export_policy  write the published map to a file
+  relay_token    make the token with which a relay fetches its map
+  invite         make a link that brings a person in
+  predict        tell what Postfix would do with mail to a nexthop; needs no portal
+  probe          look at a partner's servers now, in the foreground
+  prepare        bring database and pages to this release (`up` does it by itself)
+  changepassword EMAIL   set a password where no mail can be sent
+
+Each takes --help. `python3 manage.py help` lists what Django adds."""
 SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"  # postfix, unbound and knot live there, outside a person's PATH
 
 
@@ -15,6 +32,9 @@ def run(argv: list[str]) -> int:
     """Run the command that *argv* names; return the exit code."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tlsportal.settings")
     command, words = (argv[1], argv[2:]) if len(argv) > 1 else ("", [])
+    if command in {"", "-h", "--help"}:
+        print(FIRST_WORDS)
+        return 0
     if command == "up":
         return supervise.main(words)
     if command == "test":
@@ -24,6 +44,8 @@ def run(argv: list[str]) -> int:
         return 0
     if command == "predict" and "--jsonl" in words:
         _become("partners.management.jsonl", words)  # without the apps it starts at once, and is a third of the size
+    if os.environ.get("TLSPORTAL_ENV", "embedded") == "embedded" and (address := supervise.kept_address()):
+        os.environ.setdefault("TLSPORTAL_URL", address)
     try:
         execute_from_command_line(argv)
     except ImproperlyConfigured as refused:

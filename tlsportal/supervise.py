@@ -31,6 +31,7 @@ from tlsportal.children import Children, GaveUpError, Log
 BASE = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(BASE / "manage.py")]
 DEMO_COMMAND = BASE / "partners" / "management" / "commands" / "demo_world.py"
+ADDRESS_NAME = "address"  # of the data directory: what the links begin with that a command at the console prints
 FIRST_LINK_MARK = "first-link "  # partners.management.commands.prepare writes it
 SOCKET_PATH_LIMIT = 107  # unix(7): sun_path holds 108 bytes with the closing zero
 BROKER_START_SECONDS = 10.0
@@ -77,6 +78,7 @@ def main(words: list[str]) -> int:
         broker=None if os.environ.get("TLSPORTAL_BROKER_URL") else _socket_path(directory),
     )
     try:
+        (directory / ADDRESS_NAME).write_text(f"{plan.url}\n")
         return _supervise(plan)
     finally:
         if plan.broker:
@@ -84,6 +86,15 @@ def main(words: list[str]) -> int:
             if plan.broker.parent != directory:
                 plan.broker.parent.rmdir()
         os.close(lock)
+
+
+def kept_address() -> str:
+    """Return the address that the last `up` had in the data directory in force, or nothing."""
+    directory = Path(os.environ.get("TLSPORTAL_DATA_DIR") or BASE / "data")
+    try:
+        return (directory / ADDRESS_NAME).read_text().strip()
+    except OSError:  # never run here, or not ours to read
+        return ""
 
 
 def _options(words: list[str]) -> argparse.Namespace:

@@ -1,7 +1,7 @@
 """Partners and their channels: every edit is a Change that the next release may take along."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -13,6 +13,7 @@ from partners.actions.changes import claim_keys, draft_and_row, withdraw_change,
 from partners.actions.drafts import TEXTS, Snapshot, project
 from partners.actions.first_pins import demand_pin, lines_of, propose_given, propose_seen, read_given
 from partners.actions.maps import demand_entries, keys_of
+from partners.actions.relay_groups import ensure_group
 from partners.core.errors import ActionRefused, EntryRefused, RefusedInput, StaleRefused
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.names import table_key
@@ -32,6 +33,7 @@ __all__ = [
 
 EDITABLE = (*(name for name in TEXTS if not name.startswith("lowered_")), "nexthops")
 _NAME_MAX = 200
+RELAXATION_MAX = timedelta(days=184)  # half a year; what lasts longer is another agreement
 _LONG_MAX = 10_000  # match and comment
 _BOUNDS = {"basis": 300, "protocols": 100, "ciphers": 20, "exclude": 200, "servername": 255, "lowered_reason": 300}
 
@@ -69,6 +71,7 @@ def add_partner(
     channel = Channel(partner=partner or Partner(name=name, owner=by))
     project(channel, shot)
     with transaction.atomic():
+        ensure_group(now=now)  # without one there is no map, and nothing is judged
         if partner is None:
             channel.partner = _new_partner(name, by=by)
         channel.save(force_insert=True)
@@ -155,6 +158,10 @@ def lower_until(
     reason = " ".join(reason.split())
     if not reason or until <= now:
         raise ActionRefused(_("relaxation"), _("it needs a reason and an end that lies ahead"), _("name both"))
+    if until > now + RELAXATION_MAX:
+        raise ActionRefused(
+            _("relaxation"), _("it ends later than in half a year"), _("name an earlier day, or agree anew")
+        )
     if {"agreed", "basis", "review_on", "nexthops"} & set(fields):
         raise ActionRefused(_("relaxation"), _("it lowers the entry alone, never the agreement"))
     fresh, before = draft_and_row(channel.pk)
@@ -165,6 +172,8 @@ def lower_until(
     if before["lowered_until"]:
         raise ActionRefused(_("channel %s") % fresh.pk, _("it is lowered already"), _("wait for its end, or edit it"))
     after = _with_fields(before, fields)
+    if after == before:
+        raise ActionRefused(_("channel %s") % fresh.pk, _("nothing would change"))
     after |= {"lowered_until": until.isoformat(), "lowered_reason": reason[: _BOUNDS["lowered_reason"]]}
     return _save(fresh, before, after, act="channel.lowered", by=by, now=now)
 
@@ -179,10 +188,13 @@ def end_relaxations(*, now: datetime) -> list[Change]:
         fresh, before = draft_and_row(channel.pk)
         old = {name: lowering.before[name] for name in TEXTS if lowering.before[name] != lowering.after[name]}
         after = {**before, **old, "lowered_until": "", "lowered_reason": ""}
-        with transaction.atomic():
-            change = write_change(fresh, before, after, author=lowering.author, now=now)
-            detail = {"change": change.pk, "lowered_by": lowering.pk}
-            audit.record("channel.relaxation-ended", f"channel {fresh.pk}", by=None, now=now, detail=detail)
+        try:
+            with transaction.atomic():
+                change = write_change(fresh, before, after, author=lowering.author, now=now)
+                detail = {"change": change.pk, "lowered_by": lowering.pk}
+                audit.record("channel.relaxation-ended", f"channel {fresh.pk}", by=None, now=now, detail=detail)
+        except StaleRefused:  # somebody saved it at this moment; the next tick finds it again
+            continue
         changes.append(change)
     return changes
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from partners.actions import partners
 from partners.actions.changes import claim_keys
 from partners.actions.drafts import draft_of
 from partners.actions.partners import (
@@ -16,6 +17,7 @@ from partners.actions.partners import (
     lower_until,
     remove_channel,
 )
+from partners.actions.releases import cut
 from partners.core.errors import ActionRefused, NotAllowed, RefusedInput, StaleRefused
 from partners.core.levels import Protection, SecurityLevel
 from partners.models import AuditEntry, Change, Channel, Nexthop, Partner, RelayGroup, User
@@ -35,6 +37,14 @@ def add(by: User, name: str = "Acme", nexthops: str = "acme.example", level: str
 
 
 class TestAddPartner:
+    def test_the_first_partner_brings_the_first_relay_group(self) -> None:
+        """In a fresh portal a draft can be cut at once: nobody has to know of relay groups before there are two."""
+        change = add(editor())
+
+        assert [(one.group.name, one.text) for one in cut([change], by=change.author, now=NOON).maps.all()] == [
+            ("main", "acme.example\tsecure\n")
+        ]
+
     def test_partner_channel_keys_change_and_audit_come_together(self, eda: User) -> None:
         """One act, one entry in the trail."""
         change = add_partner(
@@ -228,13 +238,36 @@ class TestRelaxation:
         assert change.after["lowered_until"] == ""
         assert end_relaxations(now=tomorrow) == []
 
+    def test_one_that_is_saved_at_this_moment_stops_no_other(self, eda: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The others end now, this one with the next tick."""
+        tomorrow = NOON + timedelta(days=1)
+        first, second = add(eda).channel, add(eda, "Bolt", "bolt.example").channel
+        for row in (first, second):
+            lower_until(row, {"level": "may"}, until=tomorrow, reason="x", version=1, by=eda, now=NOON)
+        read = partners.draft_and_row
+
+        def overtaken(pk: int) -> tuple[Channel, dict[str, Any]]:
+            found = read(pk)
+            Channel.objects.filter(pk=first.pk, version=2).update(version=3)
+            return found
+
+        monkeypatch.setattr(partners, "draft_and_row", overtaken)
+
+        assert [change.channel for change in end_relaxations(now=tomorrow)] == [second]
+        assert [change.channel for change in end_relaxations(now=tomorrow)] == [first]
+
+    def test_it_lowers_something(self, eda: User) -> None:
+        """A reason and a day alone are no relaxation."""
+        with pytest.raises(ActionRefused):
+            lower_until(add(eda).channel, {}, until=NOON + timedelta(1), reason="x", version=1, by=eda, now=NOON)
+
     @pytest.mark.parametrize("fields", [{"agreed": "none"}, {"nexthops": "other.example"}])
     def test_it_never_lowers_the_agreement(self, fields: dict[str, str], eda: User) -> None:
         """Lowering an entry never turns red into green."""
         with pytest.raises(ActionRefused):
             lower_until(add(eda).channel, fields, until=NOON + timedelta(1), reason="x", version=1, by=eda, now=NOON)
 
-    @pytest.mark.parametrize(("days", "reason"), [(0, "x"), (-1, "x"), (1, " ")])
+    @pytest.mark.parametrize(("days", "reason"), [(0, "x"), (-1, "x"), (1, " "), (185, "x")])
     def test_it_has_an_end_and_a_reason(self, days: int, reason: str, eda: User) -> None:
         """An open end is no relaxation."""
         with pytest.raises(ActionRefused):

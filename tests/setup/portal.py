@@ -48,6 +48,19 @@ def refusal(*words: str, **environment: str) -> tuple[int, str]:
     return process.returncode, said
 
 
+def at_console(*words: str, directory: Path) -> tuple[int, str]:
+    """Exit code and output of one command beside the portal in *directory*."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("TLSPORTAL_", "DJANGO_"))}
+    done = subprocess.run(
+        [sys.executable, str(BASE / "manage.py"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**clean, "TLSPORTAL_DATA_DIR": str(directory)},
+    )
+    return done.returncode, done.stdout
+
+
 class Portal:
     """A portal in *directory* that answers; close() ends it whatever happened."""
 

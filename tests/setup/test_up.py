@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.setup.portal import Portal, free_port, refusal
+from tests.setup.portal import Portal, at_console, free_port, refusal
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,15 @@ class TestRunning:
         path = portal.first_link.partition(f":{portal.port}")[2]
 
         assert portal.status(path) == 200
+
+    def test_links_of_the_console_lead_to_this_portal(self, portal):
+        """What is printed at the console beside a running `up` begins with its address, whatever its port."""
+        portal.await_line("the portal is at")
+
+        code, said = at_console("invite", "max@example.com", "--role", "approver", directory=portal.directory)
+
+        assert code == 0
+        assert said.startswith(f"http://127.0.0.1:{portal.port}/invitations/")
 
     def test_nobody_else_may_read_what_is_kept(self, portal):
         """Directory, database, key and broker socket are the owner's alone."""
@@ -140,3 +149,15 @@ def test_a_broken_setting_ends_the_start(tmp_path: Path):
     assert code == 1
     assert "TLSPORTAL_PROXY_COUNT" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("words", [(), ("--help",)], ids=["nothing", "help"])
+def test_without_a_word_the_portal_names_its_own_first(tmp_path: Path, words: tuple[str, ...]):
+    """Whoever types manage.py alone reads of up and import_policy, and of no Django."""
+    code, said = at_console(*words, directory=tmp_path)
+
+    assert code == 0
+    assert [
+        word for word in ("up", "test", "import_policy", "relay_token", "invite") if f"\n  {word} " not in said
+    ] == []
+    assert "createsuperuser" not in said
