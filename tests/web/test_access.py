@@ -14,6 +14,8 @@ pytestmark = pytest.mark.django_db
 ARGUMENTS = {
     "partner-detail": "channel",
     "channel-edit": "channel",
+    "channel-lower": "channel",
+    "channel-remove": "channel",
     "partner-invite": "partner",
     "partner-notices": "partner",
     "partner-probe-panel": "channel",
@@ -34,6 +36,7 @@ PAGES = sorted(
         "partner-check",
         "channel-check",
         "channel-authority",
+        "change-withdraw",
         "look-ask",
         "look-show",
         "look-panel",

@@ -20,6 +20,7 @@ from partners.core.relay import RelaySettings
 from partners.models import Channel, Membership
 from partners.reports.alerts import alerts_of
 from partners.reports.compared import compared
+from partners.reports.drafts import open_changes
 from partners.reports.headline import headline, short_cause
 from partners.reports.journal import journal
 from partners.reports.lines import Line, as_lines, published_lines
@@ -68,6 +69,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     context = _page_context(page, now)
     if reader(request).is_mail_team:
+        context["open_changes"] = open_changes(page.channel)
         context["ways"] = ways_out(page, context["contact"], now=now)
         context["alerts"] = alerts_of(page.channel.partner_id, now=now)
         context["notices"] = notices_of(page.channel.partner)
