@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from partners.actions.maps import GroupMap
 from partners.actions.stored import Stored
@@ -80,9 +81,7 @@ def map_on_relays(group: RelayGroup) -> GroupMap:
         return GroupMap(group, "")
     one = GroupMap(group, artefact.text, dict(artefact.tafiles), artefact.ca_pem)
     if one.sha256 != artefact.sha256:
-        raise MapRefused(
-            f"relay group {group.name}", f"the map of release {artefact.release_id} is not what was released"
-        )
+        raise MapRefused(_("relay group %s") % group.name, _("its published map is not what was released"))
     return one
 
 
