@@ -88,10 +88,10 @@ def test_the_page_tells_the_time_left(world: World, channel: Channel, peer: Peer
     waiting = world.relay.send(RECIPIENT)
     assert world.relay.outcome(waiting).status == "deferred"
     world.cycle()
-    assert "bounces in at most 4 days, 23 hours" in page_of(client, channel)
+    assert "bounces in at most 4 d 23 h" in page_of(client, channel)
 
     channel.intervals.update(valid_from=F("valid_from") - timedelta(days=4))
-    assert "bounces in at most 23 hours, 59 minutes" in page_of(client, channel)
+    assert "bounces in at most 23 h 59 min" in page_of(client, channel)
     world.relay.age(waiting, 4 * DAY)
     world.relay.retry(waiting)
     assert world.relay.is_queued(waiting)
