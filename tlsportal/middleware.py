@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
+from django.middleware.gzip import GZipMiddleware
 from django_structlog.middlewares.request import RequestMiddleware
 
 from partners.web.failures import too_large
@@ -38,6 +39,20 @@ class BodyLimitMiddleware:
         log.warning("body_refused", code=int(status), ip=request.META.get("REMOTE_ADDR"))
         _drain(request)
         return too_large(request, status=status, limit=settings.BODY_MAX_BYTES)
+
+
+class PageGzipMiddleware(GZipMiddleware):
+    """Compress pages, and nothing else: maps keep the ETag of their bytes.
+
+    Django pads what it compresses by a random number of bytes and masks its CSRF tokens, so that the length of a page
+    does not spell out what is in it (BREACH).
+    """
+
+    def process_response(self, request: "HttpRequest", response: "HttpResponseBase") -> "HttpResponseBase":
+        """Compress *response* where it is a page."""
+        if not response.get("Content-Type", "").startswith("text/html"):
+            return response
+        return super().process_response(request, response)
 
 
 class SecretLinkMiddleware:

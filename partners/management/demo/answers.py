@@ -20,7 +20,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from partners.management.demo.cast import CAST
+from partners.management.demo.cast import CAST, NEWCOMERS
 from partners.management.demo.papers import Papers
 from partners.management.demo.world import Server
 
@@ -45,6 +45,8 @@ class Names:
         for player in CAST:
             for key in player.keys:
                 self.point(key, player.mx)
+        for key, mx_hosts in NEWCOMERS.items():
+            self.point(key, mx_hosts)
         for mx_host, its in groupby(sorted(servers, key=lambda one: one.mx_host), key=lambda one: one.mx_host):
             self._add_addresses(mx_host, list(its), papers)
 

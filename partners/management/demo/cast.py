@@ -5,9 +5,12 @@ from datetime import timedelta
 from partners.core.levels import Protection, SecurityLevel
 from partners.management.demo.world import SIX, Habit, Issuer, Paper, Player, Server, Turn
 
-__all__ = ["CAST", "PAPERS", "RELEASE_DAYS", "SERVERS", "TURNS", "WAVES"]
+__all__ = ["CAST", "NEWCOMERS", "PAPERS", "RELEASE_DAYS", "SERVERS", "TURNS", "WAVES"]
 
 _PROVIDER = "mx.cloudmail.example"
+
+# Domains without an entry yet, for whoever wants to add a partner; their mail is at the provider of three.
+NEWCOMERS = {"rowan.example": (_PROVIDER,), "sorrel.example": (_PROVIDER,)}
 
 CAST = (
     Player(
