@@ -34,7 +34,7 @@ ENGLISH_NUMBER = re.compile(r"\d,\d{3}\b|\d\.\d+ ?%")
 # What people, partners and test worlds typed, and what Postfix logs: it is shown as they wrote it.
 TYPED = re.compile(
     r"Rivet and Sons|their provider moves the mail|monthly round|not the one you read to me|English|[\w.-]+@[\w.-]+"
-    r"|Server certificate not verified|example\.com|\S+\.example\b|\S+\.pem\b|BEGIN CERTIFICATE|seen at \S+"
+    r"|Server certificate not verified|OpenSSL [\d.]+ \d+ \w+ \d{4}|example\.com|\S+\.example\b|\S+\.pem\b|BEGIN CERTIFICATE|seen at \S+"
 )
 # Visible words, without machine text: that is the same in every language.
 _TEXTS = """() => {
