@@ -47,6 +47,7 @@ _FIRST = (
     _SET_UP
     + """
 claims = []
+Nexthop.objects.update(due_at=NOW)
 while more := claim_nexthops(500, now=NOW):
     claims += more
 for start in range(0, len(claims), 100):
@@ -90,7 +91,10 @@ print(sizes[0], sizes[1], sizes[-1], size(SIZE), changes, *rows, Observation.obj
 
 def main(count: int) -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as directory, bench_portal(Path(directory), "") as portal:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as directory,
+        bench_portal(Path(directory), "", TLSPORTAL_PROBE_PAUSE="0", TLSPORTAL_PROBE_PROVIDER_RATE="0") as portal,
+    ):
         portal.estate([f"d{number}.example.com" for number in range(count)])
         script = _FIRST.replace("@SIZE", repr(_SIZE)).replace("@QUIET", str(QUIET)).replace("@DAYS", str(DAYS))
         said = portal.django("shell", "-v", "0", "-c", script)
