@@ -23,6 +23,7 @@ from partners.core.reasons import Reason
 from partners.core.route import is_dns_disabled, is_own_mx
 from partners.core.several import Element
 from partners.core.verdict import judge, profiles_needed
+from partners.management.jsonl.destinations import Destination, is_address
 from partners.management.jsonl.request import Request
 from partners.probe.session import Target
 
@@ -40,48 +41,54 @@ _STOPS = {
 }
 
 
-def asked_nexthop(request: Request) -> Nexthop:
-    """Return what the relay looks up for the next-hop: its own default port, no MX records where it has no DNS."""
-    asked = request.nexthop.with_port(request.relay.smtp_tcp_port)
-    return asked.as_host() if is_dns_disabled(request.relay) else asked
+def asked_nexthop(destination: Destination) -> Nexthop:
+    """Return what the relay looks up for the next-hop: its own default port, no MX records where it has no DNS.
+
+    Nor has an address any, which smtp(8) takes without brackets too.
+    """
+    asked = destination.nexthop
+    if asked.asks_mx and is_address(asked.host):
+        asked = Nexthop.parse(f"[{asked.host}]{asked.text.removeprefix(asked.host)}")
+    asked = asked.with_port(destination.relay.smtp_tcp_port)
+    return asked.as_host() if is_dns_disabled(destination.relay) else asked
 
 
-def is_asked_again(request: Request, facts: NexthopFacts) -> bool:
+def is_asked_again(destination: Destination, facts: NexthopFacts) -> bool:
     """Whether the relay takes the domain for a host after a failed MX lookup (ignore_mx_lookup_error)."""
-    return facts.mx_asked and facts.mx_status is LookupStatus.FAILED and request.relay.ignore_mx_lookup_error
+    return facts.mx_asked and facts.mx_status is LookupStatus.FAILED and destination.relay.ignore_mx_lookup_error
 
 
-def targets_of(request: Request, facts: NexthopFacts) -> list[Target]:
+def targets_of(destination: Destination, facts: NexthopFacts, request: Request) -> list[Target]:
     """Return the sessions without which the outcome is not known, and no other: none where the entry is not known."""
-    if request.unknown:
+    if destination.unknown:
         return []
-    needed = profiles_needed(request.policy, facts, request.relay, headers=request.headers)
+    needed = profiles_needed(destination.policy, facts, destination.relay, headers=request.headers)
     return [Target(address, port, profile) for address, port, profile in needed]
 
 
 def forecast(
-    request: Request, facts: NexthopFacts, peers: Mapping[PeerKey, PeerFacts | NotMeasured], now: datetime
-) -> Verdict:
-    """Say what becomes of the message at this moment."""
-    if request.unknown:
-        return _unknown(request, facts, request.unknown)
-    seen = {key: _as_met(outcome) for key, outcome in peers.items()}
+    destination: Destination,
+    facts: NexthopFacts,
+    peers: Mapping[PeerKey, PeerFacts | NotMeasured],
+    request: Request,
+    now: datetime,
+) -> Element:
+    """Say what becomes of the message at one of its next-hops, at this moment."""
+    own = is_own_mx(facts, destination.relay)
+    if destination.unknown:
+        return Element(_unknown(destination, facts), is_fallback=destination.is_fallback, is_own_mx=own)
     verdict = judge(
-        request.policy,
+        destination.policy,
         facts,
-        seen,
-        request.relay,
+        {key: _as_met(outcome) for key, outcome in peers.items()},
+        destination.relay,
         now,
         message_age=request.message_age,
-        key=request.key,
+        key=destination.key,
         headers=request.headers,
         momentary=True,
     )
-    element = Element(verdict, is_own_mx=is_own_mx(facts, request.relay))
-    if request.relay.smtp_fallback_relay and not element.is_final and not element.ends:
-        cause = "smtp_fallback_relay is tried next, which is not followed here"
-        return replace(verdict, delivery=Delivery.UNKNOWN, unknown=cause)
-    return verdict
+    return Element(verdict, is_fallback=destination.is_fallback, is_own_mx=own)
 
 
 def _as_met(outcome: PeerFacts | NotMeasured) -> PeerFacts | NotMeasured:
@@ -108,12 +115,12 @@ def _as_met(outcome: PeerFacts | NotMeasured) -> PeerFacts | NotMeasured:
     return passed if outcome.stage is Stage.EHLO else met
 
 
-def _unknown(request: Request, facts: NexthopFacts, cause: str) -> Verdict:
-    level = request.policy.level if request.policy else request.relay.smtp_tls_security_level
+def _unknown(destination: Destination, facts: NexthopFacts) -> Verdict:
+    policy, relay = destination.policy, destination.relay
     return Verdict(
         nexthop=facts.nexthop,
-        key=request.key,
-        level=level,
+        key=destination.key,
+        level=policy.level if policy else relay.smtp_tls_security_level,
         delivery=Delivery.UNKNOWN,
         tls_status=TlsStatus.NONE,
         plaintext=None,
@@ -122,5 +129,5 @@ def _unknown(request: Request, facts: NexthopFacts, cause: str) -> Verdict:
         reasons=(Reason.NOT_MEASURED,),
         hosts=(),
         host=None,
-        unknown=cause,
+        unknown=destination.unknown,
     )

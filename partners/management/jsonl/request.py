@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from partners.core.main_cf import FRESH_INSTALL, Files, MainCf, relay_settings, 
 from partners.core.names import Nexthop, shown
 from partners.core.policy_maps import Found, find_policy, read_sources, rows
 from partners.core.relay import DEBIAN_12, OpensslRelease, PostfixRelease, RelaySettings
+from partners.management.jsonl.destinations import DESTINATIONS_MAX, Destination, next_hops
 from partners.management.jsonl.relay_files import RelayFiles
 
 __all__ = ["Request", "RequestReader", "Unusable", "identity_of"]
@@ -31,17 +32,10 @@ class Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one line asks.
-
-    key: of the table, None where main.cf's level applies; unknown: why it is not known which entry does.
-    """
+    """What one line asks. destinations: in the order in which the relay tries them."""
 
     identity: Any
-    nexthop: Nexthop
-    relay: RelaySettings
-    policy: ParsedPolicy | Invalid | None
-    key: str | None
-    unknown: str
+    destinations: tuple[Destination, ...]
     message_age: int
     headers: tuple[str, ...]
 
@@ -78,22 +72,33 @@ class RequestReader:
             raise Unusable(str(refused)) from refused
 
     def _request(self, fields: dict[str, Any]) -> Request:
-        nexthop = Nexthop.parse(_typed(fields, "nexthop", str))
-        if not nexthop.is_destination:
-            raise Unusable(f"nexthop {shown(nexthop.text)}: it covers the names below it and is no destination itself")
         main_cf = MainCf(_parameters(fields), _postfix(fields), FRESH_INSTALL)
-        found = _found(fields, nexthop.text, main_cf, self._files)
-        relay, policy = self._relay(fields, main_cf, found)
         return Request(
             identity=fields["id"],
-            nexthop=nexthop,
-            relay=relay,
-            policy=policy,
-            key=found.key,
-            unknown=found.unknown or unheeded(main_cf, has_policy=_has_policy(fields, main_cf)),
+            destinations=tuple(self._destinations(fields, main_cf)),
             message_age=_age(fields),
             headers=_headers(fields),
         )
+
+    def _destinations(self, fields: dict[str, Any], main_cf: MainCf) -> Iterator[Destination]:
+        """Yield what the transport says and then the fallback relays, each with its own entry."""
+        given = list(next_hops(_typed(fields, "nexthop", str), main_cf.release))
+        fallback = main_cf.value("smtp_fallback_relay")
+        spare = list(next_hops(fallback, PostfixRelease(3, 5))) if fallback else []
+        if len(given) + len(spare) > DESTINATIONS_MAX:
+            raise Unusable(f"more than {DESTINATIONS_MAX} next-hops are not followed")
+        for number, nexthop in enumerate((*given, *spare)):
+            yield self._destination(fields, main_cf, nexthop, is_fallback=number >= len(given))
+
+    def _destination(
+        self, fields: dict[str, Any], main_cf: MainCf, nexthop: Nexthop, *, is_fallback: bool
+    ) -> Destination:
+        if not nexthop.is_destination:
+            raise Unusable(f"nexthop {shown(nexthop.text)}: it covers the names below it and is no destination itself")
+        found = _found(fields, nexthop.text, main_cf, self._files)
+        relay, policy = self._relay(fields, main_cf, found)
+        unknown = found.unknown or unheeded(main_cf, has_policy=_has_policy(fields, main_cf))
+        return Destination(nexthop, relay, policy, found.key, unknown, is_fallback)
 
     def _relay(self, fields: dict[str, Any], main_cf: MainCf, found: Found) -> _Kept:
         """Return the relay and the entry as it reads it, made anew only where a file has changed since."""

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from partners.core.errors import PortalError
+from partners.core.outcome import Verdict
+from partners.core.several import Element, combined
 from partners.management.jsonl.answer import answer_line, error_line
 from partners.management.jsonl.forecast import asked_nexthop, forecast, is_asked_again, targets_of
-from partners.management.jsonl.request import RequestReader, Unusable, identity_of
+from partners.management.jsonl.request import Request, RequestReader, Unusable, identity_of
 from partners.probe.engine import Engine
 
 __all__ = ["LENGTH", "REFUSED", "USABLE", "work"]
@@ -63,12 +65,7 @@ class _Worker:
         mark, answer = USABLE, ""
         try:
             request = self._reader.read(line)
-            asked = asked_nexthop(request)
-            facts = await self._engine.look_up(asked)
-            if is_asked_again(request, facts):
-                facts = await self._engine.look_up(asked.as_host())
-            peers = await self._engine.probe_all(targets_of(request, facts))
-            answer = answer_line(request.identity, forecast(request, facts, peers, datetime.now(UTC)))
+            answer = answer_line(request.identity, await self._judged(request))
         except (Unusable, PortalError) as refused:
             mark, answer = REFUSED, error_line(identity_of(line), str(refused))
         except Exception as crash:  # noqa: BLE001  a task's outermost frame: one line must not hold the others up
@@ -78,6 +75,20 @@ class _Worker:
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._send, answers)
         self._unsent += LENGTH.pack(len(octets) + 1) + mark + octets
+
+    async def _judged(self, request: Request) -> Verdict:
+        """Try one next-hop after the other until one takes the message, or refuses it for good."""
+        elements: list[Element] = []
+        for destination in request.destinations:
+            asked = asked_nexthop(destination)
+            facts = await self._engine.look_up(asked)
+            if is_asked_again(destination, facts):
+                facts = await self._engine.look_up(asked.as_host())
+            peers = await self._engine.probe_all(targets_of(destination, facts, request))
+            elements.append(forecast(destination, facts, peers, request, datetime.now(UTC)))
+            if elements[-1].is_final or elements[-1].ends:
+                break
+        return combined(elements)
 
     def _send(self, answers: asyncio.StreamWriter) -> None:
         """Send what is there, once for all answers of a turn of the loop."""

@@ -16,8 +16,10 @@ from tests.oracle.cases import (
     odd_words,
     protocols,
     settings,
+    several,
     smtp,
     tafile,
+    wild,
 )
 
 MODULES = (
@@ -37,5 +39,7 @@ MODULES = (
     later,
     odd_words,
     settings,
+    several,
+    wild,
 )
 ALL: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
