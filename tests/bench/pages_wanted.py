@@ -1,0 +1,26 @@
+"""What list.py compares, and what is wanted of it."""
+
+from collections.abc import Mapping
+
+__all__ = ["WANTED", "shares"]
+
+_OTHERS = ("/today/", "/compliance/", "/certificates/", "/audit/", "/releases/")
+WANTED = {
+    "list / changelist": 0.5,
+    "growth of the list": 1.1,
+    "deepest page / first": 1.1,
+    "search / the admin's": 0.15,
+    **{f"{path} / changelist": 1.0 for path in _OTHERS},
+}
+
+
+def shares(large: Mapping[str, float], small: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the figures of WANTED, from the costs at two sizes."""
+    base, first = large["changelist"], large["list by harm"]
+    return {
+        "list / changelist": first / base,
+        "growth of the list": first / small["list by harm"],
+        "deepest page / first": large["list deepest"] / first,
+        "search / the admin's": large["list search"] / large["changelist search"],
+        **{f"{path} / changelist": large[path] / base for path in _OTHERS},
+    }
