@@ -79,7 +79,7 @@ class Leaf:
 class Server:
     """An MX host with its address and what it shows; before: the certificate that it showed until lately."""
 
-    host: str
+    mx_host: str
     address: str
     leaf: Leaf
     before: Leaf | None = None
@@ -197,8 +197,8 @@ class _Writer:
         if company.level == "fingerprint":
             shown = server.before if company.trouble == "violated" and server.before else server.leaf
             return cert_fingerprint(shown.der, "sha256")
-        is_elsewhere = company.level == "secure" and not server.host.endswith(f".{company.key}")
-        return "\n".join(one.host for one in company.servers) if is_elsewhere else ""
+        is_elsewhere = company.level == "secure" and not server.mx_host.endswith(f".{company.key}")
+        return "\n".join(one.mx_host for one in company.servers) if is_elsewhere else ""
 
     def _endpoint(self, server: Server, trouble: str) -> int:
         """Return the endpoint of *server*, with what was seen there."""
@@ -208,7 +208,7 @@ class _Writer:
         address = add(
             Address,
             address=server.address,
-            provider=provider_of(server.host),
+            provider=provider_of(server.mx_host),
             failing_since=self._now - timedelta(hours=3) if is_down else None,
         )
         endpoint = add(
@@ -241,7 +241,7 @@ class _Writer:
     def _session(self, server: Server, leaf: Leaf) -> int:
         """Return the observation of a session in which *server* showed *leaf*, with its certificate."""
         sample = json.loads(self._peer)
-        sample |= {"address": server.address, "ehlo_name": server.host, "ehlo_tls_name": server.host}
+        sample |= {"address": server.address, "ehlo_name": server.mx_host, "ehlo_tls_name": server.mx_host}
         sample["tls"]["chain"] = facts_to_json(_sample_peer(self._now, leaf.der))["tls"]["chain"]
         return self._observation(json.dumps(sample), leaf)
 
@@ -310,7 +310,7 @@ class _Writer:
                 channel_id=channel,
                 state=state,
                 cause=_CAUSES.get(company.level, "below-agreed") if is_bad else "connect-timeout" if missing else "",
-                where=company.servers[0].host if is_bad else "",
+                where=company.servers[0].mx_host if is_bad else "",
                 unknown_since=self._now - timedelta(hours=3) if missing else None,
                 known_at=ended or self._now,
                 valid_from=begins,
@@ -342,7 +342,7 @@ def _outcome(company: Company) -> _Outcome:
 def _host(company: Company, server: Server, outcome: _Outcome, now: datetime) -> dict[str, Any]:
     """Return *server* as judging writes it."""
     return {
-        "mx_host": server.host,
+        "mx_host": server.mx_host,
         "preference": 10,
         "address": server.address,
         "port": 25,
@@ -360,7 +360,7 @@ def _host(company: Company, server: Server, outcome: _Outcome, now: datetime) ->
 
 def _dns_facts(company: Company, now: datetime) -> NexthopFacts:
     hosts: Sequence[HostFacts] = [
-        HostFacts(server.host, 10, LookupStatus.FOUND, Dnssec.INSECURE, (server.address,)) for server in company.servers
+        HostFacts(server.mx_host, 10, LookupStatus.FOUND, Dnssec.INSECURE, (server.address,)) for server in company.servers
     ]
     return NexthopFacts(company.key, now, True, LookupStatus.FOUND, Dnssec.INSECURE, tuple(hosts))
 

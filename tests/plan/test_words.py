@@ -37,6 +37,8 @@ BORROWED = {
 BORROWED_IN = {
     ("partners/core/observation.py", "data"),  # RFC 6698 certificate association data
     ("partners/core/names.py", "host"),  # the grammar of a nexthop: [host]:port
+    ("partners/management/commands/demo_data.py", "demo_data"),  # the command's name, as users type it
+    ("tlsportal/middleware.py", "process_response"),  # Django's name for this step of a middleware
 }
 
 
