@@ -360,7 +360,8 @@ def _host(company: Company, server: Server, outcome: _Outcome, now: datetime) ->
 
 def _dns_facts(company: Company, now: datetime) -> NexthopFacts:
     hosts: Sequence[HostFacts] = [
-        HostFacts(server.mx_host, 10, LookupStatus.FOUND, Dnssec.INSECURE, (server.address,)) for server in company.servers
+        HostFacts(server.mx_host, 10, LookupStatus.FOUND, Dnssec.INSECURE, (server.address,))
+        for server in company.servers
     ]
     return NexthopFacts(company.key, now, True, LookupStatus.FOUND, Dnssec.INSECURE, tuple(hosts))
 

@@ -80,7 +80,6 @@ class TestDns:
         assert len(many.queries) <= len(few.queries)
         assert nexthop.endpoints.count() == BATCH
 
-
     def test_many_answers(self, nexthop):
         """Answers of ten nexthops, recorded together, cost what one does."""
         rows = [watched(f"p{number}.example") for number in range(BATCH)]
