@@ -60,7 +60,18 @@ def test_the_candidate_is_accessible(here: World, look: Look) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/releases/", "/releases/1/", "/releases/compare/?old=1&new=2", "/export/", "/relays/", "/audit/", "/audit/?act=candidate.cut", "/certificates/", "/settings/", "/settings/groups/main/"],
+    [
+        "/releases/",
+        "/releases/1/",
+        "/releases/compare/?old=1&new=2",
+        "/export/",
+        "/relays/",
+        "/audit/",
+        "/audit/?act=candidate.cut",
+        "/certificates/",
+        "/settings/",
+        "/settings/groups/main/",
+    ],
 )
 def test_the_page_is_accessible(here: World, look: Look, path: str) -> None:
     """axe finds nothing in light and dark, and nothing scrolls sideways at 390 px."""
