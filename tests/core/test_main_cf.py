@@ -165,6 +165,10 @@ def test_a_directory_without_a_root_trusts_nothing():
         ({"tls_eecdh_auto_curves": "X448"}, "tls_eecdh_auto_curves = X448"),
         ({"line_length_limit": "2048"}, ""),
         ({"smtp_tls_per_site": "hash:/etc/postfix/site"}, "smtp_tls_per_site"),
+        ({"smtp_bind_address_enforce": "yes"}, "smtp_bind_address_enforce = yes"),
+        ({"smtp_sasl_auth_enable": "yes", "smtp_sasl_password_maps": "static:a:b"}, "smtp_sasl_password_maps"),
+        ({"smtp_sasl_auth_enable": "no", "smtp_sasl_password_maps": "static:a:b"}, ""),
+        ({"smtp_tls_fingerprint_digest": "shake128"}, "smtp_tls_fingerprint_digest = shake128"),
         ({}, ""),
     ],
 )

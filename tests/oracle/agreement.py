@@ -25,11 +25,17 @@ class Compared:
         """Whether the five words are the same; names of hosts without regard to case."""
         return _words(self.did) == _words(self.predicted)
 
+    @property
+    def is_as_told(self) -> bool:
+        """Whether it agrees, or differs where the case says so."""
+        return self.agrees != bool(self.case.open)
+
 
 def headline(release: str, compared: Sequence[Compared]) -> str:
     """Return the line that the terminal shows."""
     agree = sum(one.agrees for one in compared)
-    return f"Postfix {release}: {len(compared)} cases, {agree} agree"
+    known = sum(bool(one.case.open) and not one.agrees for one in compared)
+    return f"Postfix {release}: {len(compared)} cases, {agree} agree" + (f", {known} known to differ" if known else "")
 
 
 def table(compared: Sequence[Compared]) -> str:
@@ -42,7 +48,10 @@ def table(compared: Sequence[Compared]) -> str:
                 for word, did, said in zip(WORDS, _words(one.did), _words(one.predicted), strict=True)
                 if did != said
             ]
-            rows.append(f"  {one.case.name:32} {'; '.join(differs)}")
+            known = f" (known: {one.case.open})" if one.case.open else ""
+            rows.append(f"  {one.case.name:32} {'; '.join(differs)}{known}")
+        elif one.case.open:
+            rows.append(f"  {one.case.name:32} agrees by now: take its `open` away")
     return "\n".join(rows)
 
 

@@ -149,6 +149,7 @@ class Case:
     `tweak` may spoil. domain: instead of <name>.example (then in a zone of its own, if `own`).
     nexthop: as a transport map says it; rcpt: the recipient's domain, where it is not the nexthop.
     files: by name; private: root alone may read them. releases: those that the case is about, by their beginning.
+    open: why predict is known to differ; the case is counted apart, and fails once it agrees.
     """
 
     name: str
@@ -175,6 +176,7 @@ class Case:
     age: int = field(default=0, kw_only=True)
     headers: tuple[str, ...] = field(default=(), kw_only=True)
     releases: tuple[str, ...] = field(default=("3.7", "3.10"), kw_only=True)
+    open: str = field(default="", kw_only=True)
 
     @property
     def mail_domain(self) -> str:

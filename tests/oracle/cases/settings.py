@@ -76,7 +76,8 @@ CASES = (
          rest={"script": Script(replies={"GREETING": "220 mx"})}, smtp_always_send_ehlo="no"),
     main("tcp-port", "smtp_tcp_port is the port of nexthops without one", rest={"hosts": {"mx": Host(port=2527)}},
          smtp_tcp_port="2527"),
-    main("line-limit", "line_length_limit bounds what of EHLO counts", line_length_limit="4096", rest={"script": Script(
+    main("line-limit", "line_length_limit bounds what of EHLO counts", line_length_limit="4096", rest={
+        "open": "unknown: line_length_limit is not followed", "script": Script(
         replies={"EHLO": "250-mx\n" + "\n".join("250-" + "y" * 60 for _ in range(40)) + "\n250 STARTTLS"})}),
     main("no-mx-lookup", "disable_dns_lookups: no MX, the name itself", "verify",
          rest={"dns": ("@ MX 10 other", "@ A <mx>"), "leaf": named("@")}, disable_dns_lookups="yes"),
@@ -183,7 +184,7 @@ CASES = (
            tls={"maximum": TLS12, "curve": curve})
       for curve in ("secp521r1", "secp224r1", "secp256k1", "brainpoolP256r1") for policy in ("encrypt", "verify")),
     main("curves", "tls_eecdh_auto_curves that the server has not", "encrypt", tls_eecdh_auto_curves="secp384r1",
-         rest={"tls": {"curve": "prime256v1", "maximum": TLS12}}),
+         rest={"open": "unknown: tls_eecdh_auto_curves is not followed", "tls": {"curve": "prime256v1", "maximum": TLS12}}),
     *(Case(f"key-{key}-{policy}", f"a key of {key}, at {policy}", policy, leaf=named("mx.@", key=key))
       for key in ("p521", "rsa4096") for policy in ("encrypt", "verify")),
     Case("netscape-client", "a Netscape certificate type of clients alone", "verify",
