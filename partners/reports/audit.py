@@ -31,6 +31,7 @@ ACTS: dict[str, Promise] = {
     "candidate.approved": _("approved a candidate"),
     "candidate.cut": _("cut a candidate"),
     "change.withdrawn": _("took a draft back"),
+    "demo.filled": _("filled the portal with invented partners"),
     "channel.added": _("added a channel"),
     "channel.edited": _("edited a channel"),
     "channel.lowered": _("lowered a level for a time"),

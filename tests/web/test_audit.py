@@ -98,7 +98,7 @@ def test_a_subject_is_told_with_its_partner(eda: User) -> None:
 
     text = read(person("max", User.Role.MANAGEMENT))
 
-    assert text.count(f'<a href="/partners/{row.pk}/">Acme</a>') == 3
+    assert text.count(f'<a class="name" href="/partners/{row.pk}/">Acme</a>') == 3
     assert "Gone Ltd" in text
     assert f"/partners/{gone.pk}/" not in text
 
