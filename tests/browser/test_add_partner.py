@@ -100,7 +100,7 @@ def test_choose_and_save(
 
 
 def test_without_script(team: User, browser: Browser, live_server: LiveServer, sign_in: Callable, page: Page) -> None:
-    """The page refreshes itself while the look runs, and a card is taken by a button."""
+    """A link loads the page again while the look runs, and a card is taken by a button."""
     sign_in(team)
     plain = browser.new_context(java_script_enabled=False)
     plain.add_cookies(page.context.cookies())
@@ -109,6 +109,7 @@ def test_without_script(team: User, browser: Browser, live_server: LiveServer, s
     look_up()
     see_one()
     see_one()
+    tab.click("text=Load again")
     expect(tab.locator(".advice")).to_be_visible()
     tab.check("#level-encrypt")
     tab.click("text=Fill in the chosen level")
