@@ -18,7 +18,7 @@ from tests.oracle.trial import Record, compare
 from tests.oracle.world import Placed, World
 
 SEED = int(os.environ.get("TLSPORTAL_ORACLE_SEED", "1"))
-COUNT = int(os.environ.get("TLSPORTAL_ORACLE_RANDOM", "100"))
+COUNT = int(os.environ.get("TLSPORTAL_ORACLE_RANDOM", "30"))
 WANTED = os.environ.get("TLSPORTAL_ORACLE_CASES", "*")
 
 
