@@ -8,11 +8,9 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.utils.translation import gettext as _
 
-from partners.actions.maps import GroupMap
+from partners.actions.maps import GroupMap, released_map
 from partners.actions.stored import Stored
-from partners.core.errors import MapRefused
 from partners.core.grammar import ParsedPolicy
 from partners.core.levels import SecurityLevel
 from partners.core.observation import NexthopFacts, NotMeasuredCause
@@ -76,13 +74,7 @@ def map_on_relays(group: RelayGroup) -> GroupMap:
     of_group = Artefact.objects.filter(group=group)
     reported = [number for number in group.relays.values_list("active_release", flat=True) if number is not None]
     artefact = of_group.filter(release__number=min(reported, default=0)).first()
-    artefact = artefact or of_group.filter(release__in=_published()).first()
-    if artefact is None:
-        return GroupMap(group, "")
-    one = GroupMap(group, artefact.text, dict(artefact.tafiles), artefact.ca_pem)
-    if one.sha256 != artefact.sha256:
-        raise MapRefused(_("relay group %s") % group.name, _("its published map is not what was released"))
-    return one
+    return released_map(group, artefact or of_group.filter(release__in=_published()).first())
 
 
 def profiles_asked(nexthop: Nexthop, facts: NexthopFacts, maps: Iterable[InForce]) -> Iterator[PeerKey]:

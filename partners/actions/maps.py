@@ -22,7 +22,7 @@ from partners.core.relay import RelaySettings
 from partners.core.wording import told
 from partners.models import Artefact, CandidateMap, Channel, Head, Pin, PrivateAuthority, RelayGroup
 
-__all__ = ["GroupMap", "active_map", "active_text", "demand_entries", "keys_of", "render_group"]
+__all__ = ["GroupMap", "active_map", "active_text", "demand_entries", "keys_of", "released_map", "render_group"]
 
 Applying = tuple[str, tuple[str | None, ...]]  # a value, and what each of its tafiles holds, or the CA set's hash
 _BY_CA = {SecurityLevel.VERIFY, SecurityLevel.SECURE}
@@ -135,12 +135,17 @@ def active_map(group: RelayGroup) -> GroupMap:
     """Return the published map of *group*; an empty one before its first release."""
     head = Head.objects.filter(pk=1, release__isnull=False).select_related("release").first()
     artefact = Artefact.objects.filter(group=group, release=head.release).first() if head and head.release else None
+    return released_map(group, artefact)
+
+
+def released_map(group: RelayGroup, artefact: Artefact | None) -> GroupMap:
+    """Return what *artefact* keeps, an empty map for None; MapRefused where its bytes are not those of its hash."""
     if artefact is None:
         return GroupMap(group, "")
-    active = GroupMap(group, artefact.text, dict(artefact.tafiles), artefact.ca_pem)
-    if active.sha256 != artefact.sha256:
+    one = GroupMap(group, artefact.text, dict(artefact.tafiles), artefact.ca_pem)
+    if one.sha256 != artefact.sha256:
         raise MapRefused(_("relay group %s") % group.name, _("its published map is not what was released"))
-    return active
+    return one
 
 
 def active_text(group: RelayGroup) -> str:

@@ -307,6 +307,8 @@ def _write_release(
             )
             Head.objects.get_or_create(pk=1)
     except IntegrityError as cause:
+        if not Release.objects.filter(number=number).exists():
+            raise  # a rule of the database refused the row: no other release has anything to do with it
         raise StaleRefused(subject, _("another release was published at this moment"), _("cut it again")) from cause
     moved = (
         Head.objects.filter(pk=1, release_id=candidate.base_id)
