@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.utils.formats import date_format
@@ -205,7 +205,12 @@ def _why(page: ChannelPage, codes: Sequence[str], now: datetime) -> str:
     if page.state == "pending" and page.applies:
         parts.append(_("Until then mail goes by the entry of %s.") % page.applies)
     if page.judged_at is not None:
-        parts.append(_("Judged %s ago from what was seen.") % timesince(page.judged_at, now))
+        ago = now - page.judged_at
+        parts.append(
+            _("Judged just now from what was seen.")
+            if ago < timedelta(minutes=1)
+            else _("Judged %s ago from what was seen.") % timesince(page.judged_at, now)
+        )
     elif not parts:
         parts.append(_("No release holds it, or nothing was seen."))
     return " ".join(parts)

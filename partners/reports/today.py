@@ -73,13 +73,16 @@ class Today:
     map: MapState
 
 
-def today(reader: User, *, now: datetime) -> Today:
-    """Return the page as *reader* sees it at *now*; at most thirteen queries, however many partners there are."""
+def today(reader: User, *, now: datetime, alone: bool = False) -> Today:
+    """Return the page as *reader* sees it at *now*; at most thirteen queries, however many partners there are.
+
+    alone: the portal has one approver, who is nobody's second person and needs none.
+    """
     counted, rows = counts(now=now), open_rows(now=now)
     ends = forecasts(now=now, until=now + SOON)
     found = outcome(ends, until=now + SOON)
-    state = map_state(reader, now=now)
-    waiting = (*waiting_hands(reader, now=now), *state.waiting)
+    state = map_state(reader, alone=alone, now=now)
+    waiting = (*waiting_hands(reader, alone=alone, now=now), *state.waiting)
     waits = counted.groups.get("violated", 0)
     groups = (
         _waits_now(rows, waits, counted.bounced, state.lifetime, now=now),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, Exists, F, Max, OuterRef, Q
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -39,8 +39,8 @@ class MapState:
     waiting: tuple[Hand, ...]
 
 
-def map_state(reader: User, *, now: datetime) -> MapState:
-    """Return the map's state in four queries."""
+def map_state(reader: User, *, alone: bool, now: datetime) -> MapState:
+    """Return the map's state in four queries. alone: the portal has one approver."""
     head = Head.objects.select_related("release").filter(pk=1).first()
     release = head.release if head else None
     rows = list(
@@ -53,7 +53,7 @@ def map_state(reader: User, *, now: datetime) -> MapState:
     )
     relays = [row for row in rows if row["relays__name"]]
     late = [row for row in relays if release and _held(row) < release.number]
-    candidates, free = _candidates(), _drafts()
+    candidates, free = _candidates(reader), _drafts()
     told = [_behind(row, release, now=now) for row in late if release and release.published_at <= now - _LATE]
     return MapState(
         release=release.number if release else None,
@@ -62,11 +62,13 @@ def map_state(reader: User, *, now: datetime) -> MapState:
         drafts=free["count"],
         lifetime=min((queue_lifetime(_lifetime(row)) for row in rows), default=queue_lifetime("")),
         hands=(*told, *_ready(candidates, now=now), *_draft_hands(free, now=now)),
-        waiting=tuple(_candidate(one, reader, now=now) for one in candidates if one.needs_second and not one.agreed),
+        waiting=tuple(
+            _candidate(one, reader, alone=alone, now=now) for one in candidates if one.needs_second and not one.agreed
+        ),
     )
 
 
-def waiting_hands(reader: User, *, now: datetime) -> tuple[Hand, ...]:
+def waiting_hands(reader: User, *, alone: bool, now: datetime) -> tuple[Hand, ...]:
     """Return the pins and invitations that wait for a second person, oldest first, in two queries."""
     pins = Pin.objects.filter(state=Pin.State.PROPOSED, channel__removed_at__isnull=True)
     invitations = Invitation.objects.filter(
@@ -74,9 +76,9 @@ def waiting_hands(reader: User, *, now: datetime) -> tuple[Hand, ...]:
     )
     first = pins.select_related("channel__partner", "certificate", "proposed_by").order_by("proposed_at")
     return (
-        *(_pin(pin, reader, now=now) for pin in first),
+        *(_pin(pin, reader, alone=alone, now=now) for pin in first),
         *(
-            _invitation(one, reader, now=now)
+            _invitation(one, reader, alone=alone, now=now)
             for one in invitations.select_related("partner", "invited_by").order_by("made_at")
         ),
     )
@@ -91,11 +93,12 @@ def _lifetime(row: Mapping[str, Any]) -> str:
     return str(row["main_cf"].get("maximal_queue_lifetime", ""))
 
 
-def _candidates() -> list[Any]:
-    """Return the open candidates, each with how many valid approvals it has."""
+def _candidates(reader: User) -> list[Any]:
+    """Return the open candidates, each with how many valid approvals it has, and whether *reader* wrote of it."""
     valid = Q(approvals__candidate_sha256=F("sha256"), approvals__findings_sha256=F("findings_sha256"))
     found = Candidate.objects.filter(state=Candidate.State.OPEN).select_related("author")
-    return list(found.annotate(agreed=Count("approvals", filter=valid)).order_by("cut_at")[:_ROWS])
+    wrote = Exists(Change.objects.filter(candidates=OuterRef("pk"), author=reader))
+    return list(found.annotate(agreed=Count("approvals", filter=valid), wrote=wrote).order_by("cut_at")[:_ROWS])
 
 
 def _drafts() -> dict[str, Any]:
@@ -195,8 +198,27 @@ def _draft_hands(drafts: Mapping[str, Any], *, now: datetime) -> tuple[Hand, ...
     )
 
 
-def _candidate(candidate: Any, reader: User, *, now: datetime) -> Hand:
-    own = candidate.author_id == reader.pk
+@dataclass(frozen=True, slots=True)
+class _Second:
+    """Who is to act as the second person. is_reader: the one who looks may."""
+
+    who: str
+    note: str
+    is_reader: bool
+
+
+def _second(reader: User, *, own: bool, alone: bool, not_you: str, you: str) -> _Second:
+    """Say who is the second person for what *reader* did (own) or did not do; an editor is never one."""
+    if User.Role.APPROVER.value not in reader.roles:
+        return _Second(_("An approver"), "", is_reader=False)
+    if own and not alone:
+        return _Second(_("Another approver"), not_you, is_reader=False)
+    return _Second(_("You"), you, is_reader=True)
+
+
+def _candidate(candidate: Any, reader: User, *, alone: bool, now: datetime) -> Hand:
+    own = candidate.author_id == reader.pk or candidate.wrote
+    second = _second(reader, own=own, alone=alone, not_you=_("not you: you wrote of it"), you=_("if you approve"))
     sentence = _("It asks less than the map in force, or touches what needs a second person.")
     return Hand(
         state="pend",
@@ -206,15 +228,18 @@ def _candidate(candidate: Any, reader: User, *, now: datetime) -> Hand:
         key="",
         url=reverse("candidate-detail", args=[candidate.pk]),
         cause=format_html("{} {}", sentence, _blocked(candidate)),
-        who=_("Another approver") if own else _("You"),
-        who_note=_("not you: you cut it") if own else _("if you approve"),
-        label=_("See the candidate") if own else _("Review it"),
+        who=second.who,
+        who_note=second.note,
+        label=_("Review it") if second.is_reader else _("See the candidate"),
         step_url=reverse("candidate-detail", args=[candidate.pk]),
     )
 
 
-def _pin(pin: Pin, reader: User, *, now: datetime) -> Hand:
+def _pin(pin: Pin, reader: User, *, alone: bool, now: datetime) -> Hand:
     own = pin.proposed_by_id == reader.pk
+    second = _second(
+        reader, own=own, alone=alone, not_you=_("not you: you proposed it"), you=_("compare it by telephone")
+    )
     certificate = pin.certificate
     facts = _("A fingerprint alone.")
     if certificate and certificate.not_after:
@@ -228,15 +253,18 @@ def _pin(pin: Pin, reader: User, *, now: datetime) -> Hand:
         key="",
         url=reverse("partner-detail", args=[pin.channel_id]),
         cause=format_html("{} {} {}", _("Next certificate."), facts, _("It would be added beside the old pin.")),
-        who=_("Another approver") if own else _("You"),
-        who_note=_("not you: you proposed it") if own else _("compare it by telephone"),
-        label=_("See it") if own else _("Compare and approve"),
+        who=second.who,
+        who_note=second.note,
+        label=_("Compare and approve") if second.is_reader else _("See it"),
         step_url=reverse("approvals"),
     )
 
 
-def _invitation(invitation: Invitation, reader: User, *, now: datetime) -> Hand:
+def _invitation(invitation: Invitation, reader: User, *, alone: bool, now: datetime) -> Hand:
     own = invitation.invited_by_id == reader.pk
+    second = _second(
+        reader, own=own, alone=alone, not_you=_("not you: you invited them"), you=_("agree, or leave it to run out")
+    )
     partner = invitation.partner
     return Hand(
         state="pend",
@@ -246,8 +274,8 @@ def _invitation(invitation: Invitation, reader: User, *, now: datetime) -> Hand:
         key="",
         url="",
         cause=format_html("{} <strong>{}</strong>", _("An invitation waits:"), invitation.email),
-        who=_("Another approver") if own else _("You"),
-        who_note=_("not you: you invited them") if own else _("agree, or leave it to run out"),
+        who=second.who,
+        who_note=second.note,
         label=_("See it"),
         step_url=reverse("approvals"),
     )

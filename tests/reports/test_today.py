@@ -6,6 +6,8 @@ import pytest
 from django.utils import timezone
 
 from partners.models import (
+    Candidate,
+    Change,
     Channel,
     ComplianceInterval,
     Head,
@@ -154,15 +156,40 @@ def test_unknown_is_told_after_hours_not_at_once():
 
 
 def test_a_proposal_is_not_for_who_made_it():
-    """The same row says "You" to an approver and "not you" to who proposed it."""
-    team = editor()
-    row = agreement("Tessera", "compliant", by=team)
-    proposed(row, by=team)
+    """An approver is told "You", the one who proposed it "not you", and an editor that an approver is needed."""
+    bea = approver("bea")
+    row = agreement("Tessera", "compliant", by=bea)
+    proposed(row, by=bea)
 
-    mine, other = (hand(seen_by(user), "Waits for a second person") for user in (team, approver()))
+    mine, other, edits = (hand(seen_by(user), "Waits for a second person") for user in (bea, approver(), editor("eli")))
 
     assert (mine.who, mine.who_note) == ("Another approver", "not you: you proposed it")
     assert (other.who, other.label) == ("You", "Compare and approve")
+    assert (edits.who, edits.who_note, edits.label) == ("An approver", "", "See it")
+
+
+def test_who_wrote_of_a_candidate_is_no_second_person():
+    """Not only who cut it: who drafted one of its changes is an author too."""
+    bea, ann = approver("bea"), approver()
+    candidate = Candidate.objects.create(
+        author=bea, cut_at=timezone.now(), guarded_at=timezone.now(), needs_second=True, sha256="0" * 64
+    )
+    row = channel(Partner.objects.create(name="Tessera"), "tessera.example", by=ann)
+    candidate.changes.set(Change.objects.filter(channel=row))
+
+    told = [hand(seen_by(user), "Waits for a second person").who for user in (bea, ann, approver("cem"))]
+
+    assert told == ["Another approver", "Another approver", "You"]
+
+
+def test_who_is_alone_is_told_so():
+    """In single-operator mode nobody waits for a person who does not exist."""
+    bea = approver("bea")
+    proposed(agreement("Tessera", "compliant", by=bea), by=bea)
+
+    page = today(bea, now=timezone.now(), alone=True)
+
+    assert hand(page, "Waits for a second person").who == "You"
 
 
 @pytest.mark.parametrize("held, late", [(1, 1), (2, 0), (None, 1)])
@@ -224,6 +251,7 @@ def test_page_costs_a_fixed_number_of_queries(django_assert_max_num_queries):
     team = fill_house()
     row = Channel.objects.first()
     proposed(row, by=member(row.partner, invited_by=team))
+    assert team.roles  # the door of the page has read them
 
     with django_assert_max_num_queries(13):
         today(team, now=timezone.now())

@@ -5,6 +5,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from partners.actions.access import may_approve, single_operator_mode
 from partners.reports.alerts import alert_counts
 from partners.reports.today import today
 from partners.web.access import audiences_of, door, reader
@@ -24,7 +25,9 @@ def home(request: HttpRequest) -> HttpResponse:
 def show_today(request: HttpRequest) -> HttpResponse:
     """Show what needs a hand, ordered by harm to mail."""
     now = timezone.now()
-    context = {"today": today(reader(request), now=now), "alerts": alert_counts(now=now), "now": now}
+    by = reader(request)
+    page = today(by, now=now, alone=may_approve(by) and single_operator_mode())
+    context = {"today": page, "alerts": alert_counts(now=now), "now": now}
     return render(request, "partners/today.html", context)
 
 
