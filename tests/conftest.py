@@ -1,6 +1,9 @@
 """What every test gets: a network of its own and the fixtures of tests/kit."""
 
+from collections.abc import Iterator
+
 import pytest
+from django.utils import translation
 
 from tests.kit.fixtures import *  # noqa: F403
 from tests.kit.lab import lab as the_lab
@@ -19,17 +22,22 @@ def pytest_report_header() -> str:
     return f"lab: {the_lab.why_not or 'a private network, no way outside'}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the browser's tests last, and skip the tests marked `lab` where there is none.
-
-    Playwright's loop stays in the main thread once it has begun, and then asyncio starts no other one there.
-    """
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let workers begin with what takes long, so that they end together; skip the tests marked `lab` without one."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if the_lab.is_entered:
         return
     for item in items:
         if item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.skip(reason=the_lab.why_not))
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """Leave no language behind: a page that was read in German would make the next test's messages German."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

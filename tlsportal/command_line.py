@@ -25,6 +25,9 @@ python3 manage.py …
   changepassword EMAIL   set a password where no mail can be sent
 
 Each takes --help. `python3 manage.py help` lists what Django adds."""
+# Of a whole run alone: a narrow one is over before workers have started. Each takes one file after the other, in the
+# order of tests/conftest.py, and has a network and databases of its own.
+WORKERS_MAX = 4
 SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"  # postfix, unbound and knot live there, outside a person's PATH
 
 
@@ -64,6 +67,12 @@ def _test(words: list[str]) -> None:
     debian.install_test_packages(override=debian.INSTALL_ANYWAY in words)
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}"
     os.chdir(bootstrap.BASE)
-    os.execv(
-        sys.executable, [sys.executable, "-m", "pytest", *(word for word in words if word != debian.INSTALL_ANYWAY)]
-    )
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *pytest_words(words, len(os.sched_getaffinity(0)))])
+
+
+def pytest_words(words: list[str], processors: int) -> list[str]:
+    """Return what pytest is told: *words* as they are, or, where none narrows the run, workers for all tests."""
+    words = [word for word in words if word != debian.INSTALL_ANYWAY]
+    if words or processors == 1:
+        return words
+    return ["-n", str(min(processors, WORKERS_MAX)), "--dist", "loadfile", "--no-loadscope-reorder"]

@@ -1,4 +1,4 @@
-"""One demo for all browser tests of a session that ask for it."""
+"""One demo for all tests of a file that ask for it."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 from tests.browser.demo import Demo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The running demo; tests leave their own marks in it, and none undoes what another one saw."""
     running = Demo(tmp_path_factory.mktemp("demo") / "data", browser)

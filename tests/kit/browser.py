@@ -7,7 +7,7 @@
         shoot(page, "partners-list")                 light, dark and 390 px into $TLSPORTAL_SCREENSHOTS, if that is set
 
     complaints.clear()      for a test in which a page is meant to fail; fixture `complaints`
-    context.set_offline(), browser.new_context(...)      Playwright's own; `browser` lives as long as the session
+    context.set_offline(), browser.new_context(...)      Playwright's own; `browser` lives as long as its file of tests
 
 A document may answer 403 or 404; anything that a page loads may not. Passkeys need the name "localhost":
 page.goto(live_server.url.replace("127.0.0.1", "localhost")).

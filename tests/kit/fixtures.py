@@ -9,7 +9,7 @@
     debian13         session   Debian 13's Postfix: postfix(root=debian13)   tests.kit.rootfs
     redis_server     session   Redis on a unix socket                       tests.kit.redis
     postgres_server  session   PostgreSQL on a unix socket                  tests.kit.postgres
-    browser          session   Chromium                                     tests.kit.browser
+    browser          module    Chromium                                     tests.kit.browser
     page             function  a fresh page; its complaints fail the test   tests.kit.browser
     complaints       function  what the page complained about so far
     axe, shoot       session   accessibility, screenshots
@@ -128,9 +128,12 @@ def postgres_server() -> Iterator[PostgresServer]:
     yield from _served(server)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The session's Chromium."""
+    """Chromium for the tests of one file.
+
+    Playwright's loop runs in the main thread until it is stopped, and so long asyncio starts no other one there.
+    """
     if not Path(CHROMIUM).exists():
         pytest.skip("chromium is missing: apt-get install chromium")
     with pytest.MonkeyPatch.context() as environment, chromium() as running:

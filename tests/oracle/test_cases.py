@@ -21,6 +21,8 @@ from tests.oracle.world import Placed, World, names_of
 
 AT_LEAST = 400
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def world(dns_server: DnsServer, lab: Lab, smtpd_loop: Loop) -> Iterator[tuple[World, Sequence[Placed]]]:

@@ -21,6 +21,8 @@ SEED = int(os.environ.get("TLSPORTAL_ORACLE_SEED", "1"))
 COUNT = int(os.environ.get("TLSPORTAL_ORACLE_RANDOM", "30"))
 WANTED = os.environ.get("TLSPORTAL_ORACLE_CASES", "*")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def world(dns_server: DnsServer, lab: Lab, smtpd_loop: Loop) -> Iterator[tuple[World, Sequence[Placed]]]:
