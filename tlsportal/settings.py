@@ -1,6 +1,7 @@
 """All settings in one file; every one is read from an environment variable named TLSPORTAL_*.
 
-Each variable can be given as TLSPORTAL_*_FILE too: then its value is read from that file (for secrets).
+Each variable can be given as TLSPORTAL_*_FILE too: then its value is read from that file (for secrets). An empty one is
+taken as not set: docker-compose.yml hands on all of them.
 TLSPORTAL_ENV says who is responsible for the surroundings:
     embedded     `python3 manage.py up`: SQLite, private broker and secret key live in the data directory
     production   nothing is invented: secret key, address, database and broker must be named
@@ -24,8 +25,15 @@ env = environ.FileAwareEnv()
 
 
 def _text(name: str, default: str = "") -> str:
-    """Return the variable TLSPORTAL_*name* (or the content of the file it points to) without outer space."""
-    return str(env.str(f"TLSPORTAL_{name}", default=default)).strip()
+    """Return the variable TLSPORTAL_*name* (or the content of its file) without outer space, else *default*."""
+    try:
+        return str(env.str(f"TLSPORTAL_{name}", default="")).strip() or default
+    except (OSError, UnicodeDecodeError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else "this is no text"
+        path = os.environ[f"TLSPORTAL_{name}_FILE"]
+        raise ImproperlyConfigured(
+            f"TLSPORTAL_{name}_FILE: {path}: {reason}. It must be a file that user {os.geteuid()} may read."
+        ) from cause
 
 
 def _words(name: str) -> list[str]:

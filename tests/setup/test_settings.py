@@ -74,6 +74,31 @@ class TestProduction:
 
         assert settings["SECRET_KEY"] == SECRET
 
+    @pytest.mark.parametrize(
+        ("content", "why"), [(None, "No such file"), (b"\xff\xfe", "this is no text")], ids=["missing", "binary"]
+    )
+    def test_a_file_that_cannot_be_read_is_named(self, tmp_path, content, why):
+        """One line with variable, file and who must be able to read it: in a container that is a number."""
+        path = tmp_path / "word"
+        if content is not None:
+            path.write_bytes(content)
+
+        _settings, refusal = load(TLSPORTAL_MAIL_PASSWORD_FILE=str(path), **PRODUCTION)
+
+        assert f"TLSPORTAL_MAIL_PASSWORD_FILE: {path}: {why}" in refusal
+        assert f"user {os.geteuid()}" in refusal
+
+    def test_an_empty_variable_is_one_that_is_not_set(self):
+        """docker-compose.yml hands on every variable, most of them empty; numbers and files too."""
+        names = ("TIME_ZONE", "KEEP_DAYS", "EMAIL_PORT", "EMAIL_HOST_PASSWORD")
+        variables = ("TIME_ZONE", "KEEP_DAYS", "MAIL_RELAY_PORT", "MAIL_PASSWORD_FILE", "LOG_LEVEL")
+
+        unset, _refusal = load(*names, **PRODUCTION)
+        settings, refusal = load(*names, **PRODUCTION, **{f"TLSPORTAL_{name}": "" for name in variables})
+
+        assert refusal == ""
+        assert settings == unset
+
 
 class TestRefusals:
     @pytest.mark.parametrize(
