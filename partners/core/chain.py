@@ -5,9 +5,6 @@ intermediates, the leaf and bare keys are anchors too; of their own dates only t
 Source: tls_set_ca_certificate_info(), tls_client_start(), tls_dane_load_trustfile(); OpenSSL's x509_vfy.c.
 """
 
-import base64
-import binascii
-import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,13 +22,13 @@ from partners.core import der as asn1
 from partners.core.certificates import certificate_facts, spki_of
 from partners.core.errors import CertificateRefused
 from partners.core.kept import Kept, joint_digest
+from partners.core.pem import read_pem
 from partners.core.reasons import Reason
 
 __all__ = ["NO_ANCHORS", "Anchors", "ChainResult", "verify"]
 
 _LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)
 _PARTIAL_CHAIN, _NO_CHECK_TIME = 0x80000, 0x200000  # X509_V_FLAG_* of x509_vfy.h
-_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s*\n([A-Za-z0-9+/=\s]*)-----END \1-----")
 _CERTIFICATE_LABELS = {b"CERTIFICATE", b"X509 CERTIFICATE"}
 _BELOW_LEVEL_1_BITS = {"RSA": 1024, "DSA": 1024, "EC": 160}  # 80 bits of security
 # Signatures below 80 bits of security: MD2, MD4, MD5 and SHA-1 (63 bits since OpenSSL 3).
@@ -68,16 +65,22 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Anchors:
-    """What is trusted: certificates and bare keys as DER. synthetic: from a tafile, so that partial chains count."""
+    """What is trusted: certificates and bare keys as DER. synthetic: from a tafile, so that partial chains count.
+
+    sent: certificates of the peer's that a digest vouches for (DANE); others bring themselves.
+    """
 
     certificates: tuple[bytes, ...] = ()
     keys: tuple[bytes, ...] = ()
     synthetic: bool = False
+    sent: tuple[bytes, ...] = ()
     digest: bytes = field(init=False, repr=False, compare=False, default=b"")
 
     def __post_init__(self) -> None:
         kind = b"synthetic" if self.synthetic else b""
-        object.__setattr__(self, "digest", joint_digest((kind, *self.certificates, b"keys", *self.keys)))
+        object.__setattr__(
+            self, "digest", joint_digest((kind, *self.certificates, b"keys", *self.keys, b"sent", *self.sent))
+        )
 
     @classmethod
     def from_ca_file(cls, pem: bytes) -> "Anchors":
@@ -93,11 +96,11 @@ class Anchors:
         certificates: list[bytes] = []
         keys: list[bytes] = []
         for content in contents:
-            blocks = _blocks(content or b"")
-            if not blocks or any(not der for _label, der in blocks):
+            read = read_pem(content or b"")
+            if not read.objects or not read.is_sound:
                 return None
-            certificates += [der for label, der in blocks if label in _CERTIFICATE_LABELS]
-            keys += [der for label, der in blocks if label == b"PUBLIC KEY"]
+            certificates += [one.der for one in read.objects if one.label in _CERTIFICATE_LABELS]
+            keys += [one.der for one in read.objects if one.label == b"PUBLIC KEY"]
         return cls(tuple(certificates), tuple(keys), synthetic=True)
 
 
@@ -107,7 +110,7 @@ NO_ANCHORS = Anchors()
 @lru_cache(maxsize=64)
 def _of_ca_file(pem: bytes) -> Anchors:
     labels = _CERTIFICATE_LABELS | {b"TRUSTED CERTIFICATE"}
-    return Anchors(tuple(_first_element(der) for label, der in _blocks(pem) if label in labels and der))
+    return Anchors(tuple(_first_element(one.der) for one in read_pem(pem).objects if one.label in labels))
 
 
 def _first_element(der: bytes) -> bytes:
@@ -149,7 +152,7 @@ def verify(
         return ChainResult(trusted=False, reason=Reason.CERTIFICATE_NOT_SENT)
     key, second = joint_digest(chain), at.replace(microsecond=0)
     of_chain = _turns.get(key, lambda: _turning_points(chain))
-    of_anchors = _turns.get(anchors.digest, lambda: _turning_points(anchors.certificates))
+    of_anchors = _turns.get(anchors.digest, lambda: _turning_points((*anchors.certificates, *anchors.sent)))
     moment = max(_last_passed(of_chain, second), _last_passed(of_anchors, second))
     return _results.get(
         (key, anchors.digest, moment, depth, strict), lambda: _verify(chain, anchors, moment, depth, strict=strict)
@@ -178,7 +181,8 @@ def _verify(chain: tuple[bytes, ...], anchors: Anchors, at: datetime, depth: int
     if anchors.synthetic and (chain[0] in anchors.certificates or _spki_in(chain[0], anchors.keys)):
         return ChainResult(trusted=True)  # usage 3: nothing but the match counts
     try:
-        leaf, *others = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain)
+        candidates = _in_time_first(chain[1:], at) if anchors.synthetic else chain[1:]
+        leaf, *others = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in (chain[0], *candidates))
         store, trusted_keys = _store(chain, anchors, at)
         verified = crypto.X509StoreContext(store, leaf, others).get_verified_chain()
     except crypto.X509StoreContextError as error:
@@ -197,12 +201,13 @@ def _store(chain: tuple[bytes, ...], anchors: Anchors, at: datetime) -> tuple[cr
     """Build the store, and name the certificates that stand for a bare key that issued them."""
     store = crypto.X509Store()
     issued: set[bytes] = set()
-    trusted = set(anchors.certificates) if anchors.synthetic else _within_reach(chain, anchors)
+    trusted = {*anchors.certificates, *anchors.sent} if anchors.synthetic else _within_reach(chain, anchors)
     if anchors.synthetic:
         store.set_flags(_PARTIAL_CHAIN | _NO_CHECK_TIME)
+        trusted = _not_shadowed(trusted, chain, anchors, at)
         issued = {der for der in chain if any(_is_signed_by(der, key) for key in anchors.keys)}
         trusted |= issued | {der for der in chain if _spki_in(der, anchors.keys)}
-        issued -= {der for der in chain if _spki_in(der, anchors.keys)} | set(anchors.certificates)
+        issued -= {der for der in chain if _spki_in(der, anchors.keys)} | {*anchors.certificates, *anchors.sent}
     else:
         store.set_time(at)
     _openssl.X509_STORE_set_purpose(store._store, _openssl.X509_PURPOSE_SSL_SERVER)  # noqa: SLF001
@@ -212,6 +217,41 @@ def _store(chain: tuple[bytes, ...], anchors: Anchors, at: datetime) -> tuple[cr
         except crypto.Error:
             continue  # an anchor that does not parse vouches for nothing
     return store, issued
+
+
+def _in_time_first(certificates: Iterable[bytes], at: datetime) -> tuple[bytes, ...]:
+    """Return *certificates* in the order in which OpenSSL takes an issuer: one in its time before any other, and of the
+    others the one that ends last (find_issuer() in x509_vfy.c).
+    """
+    found = []
+    for der in certificates:
+        try:
+            facts = certificate_facts(der)
+        except CertificateRefused:
+            continue
+        begins, ends = facts.not_before, facts.not_after
+        if begins is not None and ends is not None:
+            in_time = begins <= at <= ends
+            found.append((not in_time, 0.0 if in_time else -ends.timestamp(), der))
+    return tuple(der for _late, _end, der in sorted(found, key=lambda one: one[:2]))
+
+
+def _not_shadowed(trusted: set[bytes], chain: tuple[bytes, ...], anchors: Anchors, at: datetime) -> set[bytes]:
+    """Leave out each certificate beside which another of the same name and key would be taken as issuer.
+
+    What the anchors bring comes before what was sent; there is no way back from the first that fits.
+    """
+    first: dict[tuple[bytes, bytes], bytes] = {}
+    for der in _in_time_first((*anchors.certificates, *chain[1:]), at):
+        first.setdefault(_subject_and_key(der), der)
+    return {der for der in trusted if first.get(_subject_and_key(der), der) == der}
+
+
+def _subject_and_key(der: bytes) -> tuple[bytes, bytes]:
+    try:
+        return asn1.read_certificate(der).subject, spki_of(der)
+    except (asn1.DerError, CertificateRefused):
+        return der, b""
 
 
 def _within_reach(chain: tuple[bytes, ...], anchors: Anchors) -> set[bytes]:
@@ -314,14 +354,3 @@ def _is_signed_by(der: bytes, spki: bytes) -> bool:
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
-
-
-def _blocks(pem: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """Return label and bytes of each PEM object; b"" where its base64 is broken."""
-    found = []
-    for label, body in _PEM.findall(pem.replace(b"\r\n", b"\n")):
-        try:
-            found.append((label, base64.b64decode(b"".join(body.split()), validate=True)))
-        except binascii.Error:
-            found.append((label, b""))
-    return tuple(found)

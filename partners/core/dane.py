@@ -107,7 +107,7 @@ def match_tlsa(chain: tuple[bytes, ...], plan: DanePlan, at: datetime, depth: in
     if any(record.usage == _END_ENTITY and _fits(chain[0], record) for record in plan.records):
         return TlsaResult(matched=True)
     anchors = _anchors(chain, [record for record in plan.records if record.usage == _TRUST_ANCHOR])
-    if not anchors.certificates and not anchors.keys:
+    if not (anchors.certificates or anchors.keys or anchors.sent):
         return TlsaResult(matched=False)
     result = chains.verify(chain, anchors, at, depth=depth, strict=True)
     if not result.trusted:
@@ -212,7 +212,7 @@ def _fits(der: bytes, record: TlsaRecord) -> bool:
 def _anchors(chain: tuple[bytes, ...], records: list[TlsaRecord]) -> Anchors:
     """Return what usage 2 records trust: certificates that were sent, and whole ones from the DNS; never the leaf."""
     whole = [record for record in records if record.matching_type == _FULL]
-    certificates = [der for der in chain[1:] if any(_fits(der, record) for record in records)]
-    certificates += [record.data for record in whole if record.selector == 0]
-    keys = [record.data for record in whole if record.selector == 1 and not _fits(chain[0], record)]
-    return Anchors(tuple(der for der in certificates if der != chain[0]), tuple(keys), synthetic=True)
+    sent = tuple(der for der in chain[1:] if der != chain[0] and any(_fits(der, record) for record in records))
+    certificates = tuple(record.data for record in whole if record.selector == 0 and record.data != chain[0])
+    keys = tuple(record.data for record in whole if record.selector == 1 and not _fits(chain[0], record))
+    return Anchors(certificates, keys, synthetic=True, sent=sent)

@@ -4,8 +4,6 @@ Symbolic: names stay names, so that "every peer accepted after was accepted befo
 Source: tls_policy_lookup_one(), set_cert_match() in src/smtp/smtp_tls_policy.c; tls_proto_mask_lims() in src/tls.
 """
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterable
@@ -18,12 +16,13 @@ from partners.core.grammar import NOTHING_LEFT, Invalid, ParsedPolicy
 from partners.core.levels import SecurityLevel
 from partners.core.names import MatchKind, MatchName, nexthop_domain, to_ascii
 from partners.core.offers import Unusable, grade_rank, listed_versions
+from partners.core.pem import read_pem
 from partners.core.relay import PostfixRelease, RelaySettings
 
 __all__ = ["Anchors", "Demands", "Name", "default_policy", "demands_of"]
 
 _SPLIT = re.compile(r"[:,\s]+")
-_PEM = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CERTIFICATE|PUBLIC KEY)-----([^-]*)-----END \1-----")
+_ANCHOR_LABELS = {b"CERTIFICATE", b"X509 CERTIFICATE", b"PUBLIC KEY"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +187,10 @@ def _anchors(policy: ParsedPolicy, settings: RelaySettings) -> Anchors:
 
 
 def _pem_members(content: bytes) -> set[str]:
-    members = set()
-    for block in _PEM.finditer(content):
-        try:
-            der = base64.b64decode(b"".join(block[2].split()), validate=True)
-        except binascii.Error:
-            der = block[0]
-        members.add(hashlib.sha256(der).hexdigest())
-    return members
+    """Return the anchors; what is broken cannot be compared, and stands for itself as a whole."""
+    read = read_pem(content)
+    members = {hashlib.sha256(one.der).hexdigest() for one in read.objects if one.label in _ANCHOR_LABELS}
+    return members if read.is_sound else members | {hashlib.sha256(content).hexdigest()}
 
 
 def _versions(text: str, release: PostfixRelease) -> frozenset[str] | None:

@@ -4,14 +4,12 @@ Source: tls_client_init() in src/tls/tls_client.c, tls_validate_digest() in tls_
 in tls_certkey.c; X509_load_cert_crl_file() and PEM_X509_INFO_read_bio() in OpenSSL.
 """
 
-import base64
-import binascii
-import re
 from functools import lru_cache
 
 from OpenSSL import crypto
 
 from partners.core.certificates import DIGESTS
+from partners.core.pem import PemObject, read_pem
 from partners.core.relay import RelaySettings
 
 __all__ = ["DIGEST_SIZES", "engine_failure", "is_loadable_ca_file"]
@@ -33,7 +31,6 @@ DIGEST_SIZES = {
     "md5-sha1": 36,
     "ripemd160": 20,
 }
-_BEGIN = re.compile(rb"^-----BEGIN ([^\r\n]*?)-----[ \t\r]*\n", re.MULTILINE)
 _CERTIFICATES = {b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"}
 _LISTS = {b"X509 CRL"}
 
@@ -52,27 +49,17 @@ def engine_failure(relay: RelaySettings) -> str:
 @lru_cache(maxsize=64)
 def is_loadable_ca_file(pem: bytes) -> bool:
     """Whether OpenSSL loads *pem* as a CAfile: one broken object spoils all of it, and so does holding none."""
-    found, end = 0, 0
-    for begin in _BEGIN.finditer(pem):
-        if begin.start() < end:
-            return False  # within an object that does not end
-        body, terminator, _rest = pem[begin.end() :].partition(b"-----END " + begin[1] + b"-----")
-        if not terminator or b"-----BEGIN" in body:
-            return False
-        end = begin.end() + len(body)
-        if begin[1] in _CERTIFICATES | _LISTS:
-            if not _parses(begin[1], body):
-                return False
-            found += 1
-    return found > 0
+    read = read_pem(pem)
+    loaded = [one for one in read.objects if one.label in _CERTIFICATES | _LISTS]
+    return read.is_sound and bool(loaded) and all(map(_loads, loaded))
 
 
-def _parses(label: bytes, body: bytes) -> bool:
+def _loads(found: PemObject) -> bool:
+    """Whether an object is one that OpenSSL can use; a header before it would be that of an encrypted one."""
+    if found.header or found.label in _LISTS:
+        return not found.header
     try:
-        der = base64.b64decode(b"".join(body.split()), validate=True)
-        if label in _LISTS:
-            return bool(der)
-        crypto.load_certificate(crypto.FILETYPE_ASN1, der)
-    except (binascii.Error, crypto.Error):
+        crypto.load_certificate(crypto.FILETYPE_ASN1, found.der)
+    except crypto.Error:
         return False
     return True

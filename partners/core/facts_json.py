@@ -49,7 +49,7 @@ T = TypeVar("T")
 _KINDS = {NexthopFacts: "nexthop", PeerFacts: "peer", NotMeasured: "not-measured"}
 _ENHANCED_STATUS = re.compile(r"(?:\d{3}[ -])?\s*([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)  # RFC 3463 section 2
 _WHEN = frozenset({"looked_up_at", "seen_at", "tried_at", "duration_ms"})
-_WORDS = frozenset({"lookup_text", "detail"})
+_WORDS = frozenset({"lookup_text", "detail", "written"})
 # Fields that came later: left out where they say nothing, so that facts and profiles kept before have the same key.
 _ADDED = {"wrapper": False, "ehlo_tls_name": "", "overlong_at": ""}
 _REPLIES = ("greeting", "ehlo", "starttls", "ehlo_tls")

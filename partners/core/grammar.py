@@ -5,8 +5,6 @@ tls_dane_load_trustfile() and tls_dane_add_fpt_digests() in src/tls/tls_dane.c. 
 only (protocols, grades, cipher names) is no concern of this file: PolicyEntry never lets such a value in.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from enum import Enum
 from partners.core.certificates import DIGESTS
 from partners.core.levels import SecurityLevel
 from partners.core.names import is_hostname, shown
+from partners.core.pem import read_pem
 from partners.core.relay import PostfixRelease, RelaySettings
 from partners.core.sts import FAILURES, POLICY_TYPES, TTL_MAX
 
@@ -85,8 +84,6 @@ _TABLES_SINCE = PostfixRelease(2, 3)
 _YES_NO = {"yes": True, "no": False}
 _HEX_PAIRS = re.compile(r"[0-9a-fA-F]{2}(?::?[0-9a-fA-F]{2})*", re.ASCII)
 _HALF_BYTE = re.compile(r"[0-9a-fA-F]", re.ASCII)
-_PEM_BEGIN = re.compile(rb"^-----BEGIN ([^\n-]+)-----\s*$", re.MULTILINE)
-_PEM_END = b"-----END %s-----"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,18 +288,11 @@ def _refuse_tafile(path: str, settings: RelaySettings) -> None:
     content = known[path]
     if content is None:
         raise _Refused(f"error opening trust anchor file: {shown(path)}: No such file or directory")
-    begins = list(_PEM_BEGIN.finditer(content))
-    if not begins:
+    read = read_pem(content)
+    if not read.objects and read.is_sound:
         raise _Refused(f"error loading trust anchor file: {shown(path)}: no PEM object in it")
-    for begin in begins:
-        body, end, _rest = content[begin.end() :].partition(_PEM_END % begin[1])
-        lines = [line for line in body.split() if b":" not in line]
-        try:
-            broken = not end or not base64.b64decode(b"".join(lines), validate=True)
-        except binascii.Error:
-            broken = True
-        if broken:
-            raise _Refused(f"error loading trust anchor file: {shown(path)}: broken PEM object")
+    if not read.is_sound:
+        raise _Refused(f"error loading trust anchor file: {shown(path)}: broken PEM object")
 
 
 def _policy(reading: _Reading) -> ParsedPolicy:

@@ -5,7 +5,7 @@ Source: tls_policy_lookup() in src/smtp/smtp_tls_policy.c; valid_hostname.c, mid
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Self
@@ -13,6 +13,7 @@ from typing import Self
 import idna
 
 from partners.core.errors import NameRefused
+from partners.core.literals import IPV6_TAG, PORT_NAMES, SMTP_PORT, address_of, port_of
 from partners.core.wording import Filled, _, fill, shown
 
 __all__ = [
@@ -34,18 +35,14 @@ __all__ = [
     "to_unicode",
 ]
 
-SMTP_PORT = 25
 HOST_LENGTH_MAX = 253  # RFC 1035 section 3.1, without the root label
 LABEL_LENGTH_MAX = 63
-PORT_MAX = 65535
 TEXT_LENGTH_MAX = 300  # a nexthop with brackets and port
 
-_PORT_NAMES = {"smtp": 25, "smtps": 465, "submissions": 465, "urd": 465, "submission": 587}  # /etc/services
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.ASCII)
 _ALL_NUMERIC = re.compile(r"[0-9.]+", re.ASCII)
 _BRACKETED = re.compile(r"\[(?P<host>[^\[\]]*)\](?::(?P<port>[^:\[\]]*))?")
 _WITH_PORT = re.compile(r"(?P<host>[^:\[\]]+):(?P<port>[^:\[\]]*)")
-_IPV6_TAG = "ipv6:"  # RFC 5321 section 4.1.3; Postfix's own key has it too
 # What would end the key, begin a comment or be taken literally by postmap(1).
 _QUOTE = _("a quote")
 _NEVER = {",": _("a comma"), "#": _("a '#'"), '"': _QUOTE, "'": _QUOTE, "\\": _("a backslash"), "/": _("a slash")}
@@ -74,12 +71,14 @@ class Nexthop:
     """A key of smtp_tls_policy_maps, valid by construction.
 
     text: the key as Postfix looks it up, folded to lower case. host: without brackets, port, leading dot and "ipv6:".
+    written: the host before folding, as the DNS is asked for it and as names below it come back.
     """
 
     text: str
     kind: NexthopKind
     host: str
     port: int = SMTP_PORT
+    written: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         _refuse_characters(self.text, _subject(self.text))
@@ -94,10 +93,15 @@ class Nexthop:
         folded = fold(text)
         _refuse_characters(folded, subject)
         _refuse_shapes(folded, subject)
+        parsed = cls._folded(folded, subject)
+        return parsed if parsed.kind is NexthopKind.ADDRESS else replace(parsed, written=_written_host(text, folded))
+
+    @classmethod
+    def _folded(cls, folded: str, subject: str) -> Self:
         if bracketed := _BRACKETED.fullmatch(folded):
             return cls._bracketed(bracketed["host"], bracketed["port"], subject)
         if with_port := _WITH_PORT.fullmatch(folded):
-            host, port = with_port["host"], _port(with_port["port"], subject)
+            host, port = with_port["host"], port_of(with_port["port"], subject)
             host = _host(host, subject)
             return cls(f"{host}:{with_port['port']}", NexthopKind.DOMAIN_PORT, host, port)
         if folded.startswith("."):
@@ -108,9 +112,9 @@ class Nexthop:
 
     @classmethod
     def _bracketed(cls, inner: str, port_text: str | None, subject: str) -> Self:
-        port = SMTP_PORT if port_text is None else _port(port_text, subject)
+        port = SMTP_PORT if port_text is None else port_of(port_text, subject)
         tail = "" if port_text is None else f":{port_text}"
-        if address := _address(inner):
+        if address := address_of(inner):
             return cls(f"[{inner}]{tail}", NexthopKind.ADDRESS, str(address), port)
         host = _host(inner, subject)
         return cls(f"[{host}]{tail}", NexthopKind.LITERAL, host, port)
@@ -132,12 +136,21 @@ class Nexthop:
 
     def as_host(self) -> "Nexthop":
         """Return the next-hop that names the same host in brackets: no MX records are asked for."""
-        return self if not self.asks_mx else Nexthop.parse(f"[{self.host}]:{self.port}")
+        return self if not self.asks_mx else Nexthop.parse(f"[{self.written or self.host}]:{self.port}")
 
     def with_port(self, port: str) -> "Nexthop":
         """Return the same next-hop at *port*, unless it names one itself (smtp_tcp_port). Errors: NameRefused."""
         has_port = _WITH_PORT.fullmatch(self.text) or (self.text.startswith("[") and not self.text.endswith("]"))
-        return self if has_port or port in {"smtp", str(SMTP_PORT)} else Nexthop.parse(f"{self.text}:{port}")
+        return (
+            self
+            if has_port or port in {"smtp", str(SMTP_PORT)}
+            else replace(Nexthop.parse(f"{self.text}:{port}"), written=self.written)
+        )
+
+    @property
+    def asked_name(self) -> str:
+        """The name that the DNS is asked for, in A-labels and otherwise in the case in which it was written."""
+        return self.written or to_ascii(self.host)
 
     def keys(self) -> tuple[str, ...]:
         """Return the keys that cover this nexthop in both forms of an internationalised name, A-labels first.
@@ -216,7 +229,7 @@ class MatchName:
     def _name(cls, folded: str, subject: str) -> Self:
         if folded.endswith("."):
             raise NameRefused(subject, _("a name with a final dot never matches"), _use(folded.strip(".")))
-        if address := _address(folded):
+        if address := address_of(folded):
             return cls(str(address), MatchKind.ADDRESS)
         if folded.startswith("*."):
             host = to_ascii(_host(folded[2:], subject))
@@ -239,8 +252,16 @@ def nexthop_domain(nexthop: str) -> str:
     """Return a next-hop without brackets, "ipv6:" and port (host_port() in src/util)."""
     if bracketed := _BRACKETED.fullmatch(nexthop):
         inner = bracketed["host"]
-        return inner[len(_IPV6_TAG) :] if inner[: len(_IPV6_TAG)].lower() == _IPV6_TAG else inner
+        return inner[len(IPV6_TAG) :] if inner[: len(IPV6_TAG)].lower() == IPV6_TAG else inner
     return nexthop.rpartition(":")[0] if nexthop.count(":") == 1 else nexthop
+
+
+def _written_host(text: str, folded: str) -> str:
+    """Return the host in *text* where folding changed nothing but its case, else ""."""
+    bare = text.strip(" \t")
+    found = _BRACKETED.fullmatch(bare) or _WITH_PORT.fullmatch(bare)
+    host = found["host"] if found else bare
+    return host if host.isascii() and host.lower() != host and host.lower() in folded else ""
 
 
 def nexthop_port(nexthop: str) -> int:
@@ -249,7 +270,7 @@ def nexthop_port(nexthop: str) -> int:
     port = found["port"] if found else None
     if not port:
         return SMTP_PORT
-    return _PORT_NAMES[port.lower()] if port.lower() in _PORT_NAMES else int(port)
+    return PORT_NAMES[port.lower()] if port.lower() in PORT_NAMES else int(port)
 
 
 def fold(text: str) -> str:
@@ -338,9 +359,9 @@ def _refuse_shapes(text: str, subject: str) -> None:
     if text.endswith("."):
         cause = _("with a final dot Postfix never finds the entry, and such a transport stops smtp(8)")
         raise NameRefused(subject, cause, _use(text.rstrip(".")))
-    bare = text.removeprefix(_IPV6_TAG)
-    if address := _address(bare):
-        key = f"[{address}]" if address.version == 4 else f"[{_IPV6_TAG}{address}]"
+    bare = text.removeprefix(IPV6_TAG)
+    if address := address_of(bare):
+        key = f"[{address}]" if address.version == 4 else f"[{IPV6_TAG}{address}]"
         raise NameRefused(subject, _("an address stands in brackets"), _use(key))
 
 
@@ -371,24 +392,3 @@ def _host(host: str, subject: str) -> str:
         raise NameRefused(subject, _("a name of digits alone is no host name"), _("an address stands in brackets"))
     cause = fill(_("Postfix takes letters, digits, '_' and '-' within a label, and nothing else"))
     raise NameRefused(subject, cause, _SPELLING)
-
-
-def _port(text: str, subject: str) -> int:
-    if text in _PORT_NAMES:
-        return _PORT_NAMES[text]
-    if not re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) or int(text) > PORT_MAX:
-        cause = fill(_("{text} is no port"), text=shown(text, 20) or fill(_("nothing")))
-        raise NameRefused(subject, cause, _("give a number from 1 to 65535"))
-    return int(text)
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that *text* is, with or without "ipv6:"; None for a name, and for one with a zone."""
-    bare = text.removeprefix(_IPV6_TAG)
-    if "%" in bare:
-        return None
-    try:
-        address = ip_address(bare)
-    except ValueError:
-        return None
-    return None if bare != text and isinstance(address, IPv4Address) else address

@@ -65,8 +65,9 @@ class TlsaFacts:
 class HostFacts:
     """One MX host (or the nexthop itself, where there is no MX or it is bracketed).
 
-    name: as the MX record writes it, without the final dot; preference: 0 where there is no MX record.
+    name: of the MX record, in lower case and without the final dot; preference: 0 where there is no MX record.
     address lookups: status over A and AAAA together; addresses: text, IPv4 and IPv6, in answer order.
+    written: the name as the DNS gave it, where that is not in lower case.
     canonical: the end of the CNAME chain ("" where name is no alias); alias_dnssec: of the CNAME itself, dnssec: of the
     address records found at its end. tlsa: lookups made (at canonical and/or name), only for a secure address or alias.
     """
@@ -80,6 +81,7 @@ class HostFacts:
     alias_dnssec: Dnssec = Dnssec.INSECURE
     tlsa: tuple[TlsaFacts, ...] = ()
     lookup_text: str = ""
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)

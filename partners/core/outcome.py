@@ -70,6 +70,7 @@ class HostOutcome:
     effective: the level that is enforced there (dane may fall to may or encrypt). dsn: "2.0.0" where mail flows.
     text: as smtp(8) would log it. reasons: stable codes (see reasons.py), all that apply, worst first.
     plaintext: mail would flow without TLS at once (fresh message). reached: a connection stood.
+    written: mx_host as it is logged, where that is not in lower case.
     """
 
     mx_host: str
@@ -86,11 +87,12 @@ class HostOutcome:
     pin_seen: str = ""
     seen_at: datetime | None = None
     reached: bool = False
+    written: str = ""
 
     @property
     def where(self) -> str:
         """The address as the log has it: "mx.example.com[192.0.2.1]:25"."""
-        return f"{self.mx_host}[{self.address}]:{self.port}"
+        return f"{self.written or self.mx_host}[{self.address}]:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

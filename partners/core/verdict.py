@@ -132,7 +132,8 @@ def _address_row(case: _Case, hop: Hop) -> Row:
         cause = seen.cause.value if seen else _NEVER
         session = SessionOutcome(Delivery.UNKNOWN, "", seen.detail if seen else "", reasons=(Reason.NOT_MEASURED,))
         return _row(case, hop, session, seen.tried_at if seen else None, effective=effective, unknown=cause)
-    place = Place(case.facts.nexthop, mx_host, f"{mx_host}[{hop.address}]", hop.is_best, case.port == SMTP_PORT)
+    logged = _written(hop.host, case.relay) or mx_host
+    place = Place(case.facts.nexthop, mx_host, f"{logged}[{hop.address}]", hop.is_best, case.port == SMTP_PORT)
     session = judge_session(seen, effective, place, case.relay, case.now)
     unknown = ""
     if effective.unknown and session.tls_status is not TlsStatus.NONE:
@@ -204,8 +205,13 @@ def _row(
         pin_seen=session.pin_seen,
         seen_at=seen_at,
         reached=reached,
+        written=_written(hop.host, case.relay),
     )
     return Row(outcome, session.fallback, unknown, session.in_transfer)
+
+
+def _written(host: HostFacts, relay: RelaySettings) -> str:
+    return host.written if _name_in_force(host, relay) == host.name else ""
 
 
 def _name_in_force(host: HostFacts, relay: RelaySettings) -> str:

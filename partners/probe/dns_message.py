@@ -83,8 +83,11 @@ def name_of(text: str) -> bytes:
 
 
 def question(name: bytes, rdtype: Type) -> bytes:
-    """Return the question section for *name* in wire form, by which the answer is known again."""
-    return name.lower() + _QUESTION.pack(rdtype, _IN)
+    """Return the question section for *name* in wire form; in lower case the answer is known by it again.
+
+    A resolver that compresses names gives them in the case of the question.
+    """
+    return name + _QUESTION.pack(rdtype, _IN)
 
 
 def query(number: int, asked: bytes) -> bytes:

@@ -71,7 +71,7 @@ class Questions:
         while number in source.pending:
             number = secrets.randbits(16)
         answer: asyncio.Future[Message] = loop.create_future()
-        source.pending[number] = (asked, answer)
+        source.pending[number] = (asked.lower(), answer)
         source.asked += 1
         timer = loop.call_later(seconds, _give_up, answer)
         again: asyncio.TimerHandle | None = None

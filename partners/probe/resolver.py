@@ -16,7 +16,7 @@ import dns.rcode
 import dns.resolver
 
 from partners.core.errors import NameRefused, SettingsRefused
-from partners.core.names import Nexthop, NexthopKind, is_hostname, to_ascii
+from partners.core.names import Nexthop, NexthopKind, is_hostname
 from partners.core.observation import Dnssec, HostFacts, LookupStatus, NexthopFacts, TlsaFacts, TlsaRecord
 from partners.probe.dns_message import Malformed, Message, Type, name_of, parse_message, query, question
 from partners.probe.limits import Limits
@@ -84,9 +84,9 @@ class Resolver:
     async def _resolve(self, nexthop: Nexthop, now: datetime) -> NexthopFacts:
         walk = _Walk(self, nexthop.port, self._limits)
         if not nexthop.asks_mx:
-            itself = await walk.host(_ascii(nexthop), 0)
+            itself = await walk.host(nexthop.asked_name, 0)
             return NexthopFacts(nexthop.text, now, False, LookupStatus.NOT_FOUND, Dnssec.INSECURE, (itself,))
-        name = _ascii(nexthop)
+        name = nexthop.asked_name
         answer = await self.lookup(name, Type.MX)
         found = NexthopFacts(nexthop.text, now, True, answer.status, answer.dnssec, (), lookup_text=answer.text)
         if answer.canonical:
@@ -94,7 +94,8 @@ class Resolver:
             found = replace(found, canonical=answer.canonical, canonical_dnssec=alias.dnssec)
         if answer.status is LookupStatus.NOT_FOUND:
             return replace(found, hosts=(await walk.host(name, 0),))
-        exchanges = sorted({(mx[0], mx[1].lower()) for mx in answer.records if isinstance(mx, tuple)})
+        given = {(mx[0], mx[1].lower()): mx[1] for mx in answer.records if isinstance(mx, tuple)}
+        exchanges = [(preference, given[preference, folded]) for preference, folded in sorted(given)]
         if any(exchange == "" for _, exchange in exchanges):
             return replace(found, null_mx=True)
         if len(exchanges) > self._limits.mx_hosts:
@@ -155,7 +156,7 @@ class Resolver:
         number = secrets.randbits(16)
         seconds = self._limits.dns_query.total_seconds()
         message = parse_message(await exchange(address, port, query(number, asked), seconds=seconds))
-        if (message.number, message.question) != (number, asked) or message.is_truncated:
+        if (message.number, message.question) != (number, asked.lower()) or message.is_truncated:
             raise Malformed("the resolver answers something else over TCP")
         return message
 
@@ -184,8 +185,9 @@ class _Walk:
         self._resolver, self._port, self._limits = resolver, port, limits
         self._slots = asyncio.Semaphore(limits.dns_parallel)
 
-    async def host(self, name: str, preference: int) -> HostFacts:
-        """Return what is found for the MX host, or bracketed host, *name*."""
+    async def host(self, written: str, preference: int) -> HostFacts:
+        """Return what is found for the MX host, or bracketed host, *written*."""
+        name = written.lower()
         with contextlib.suppress(ValueError):
             literal = str(ip_address(name))
             return HostFacts(name, preference, LookupStatus.FOUND, Dnssec.INSECURE, (literal,))
@@ -193,7 +195,8 @@ class _Walk:
             text = cleaned(f"{name}: Postfix takes this for no host name and skips the record")
             return HostFacts(cleaned(name), preference, LookupStatus.NOT_FOUND, Dnssec.INSECURE, lookup_text=text)
         async with self._slots:
-            return await self._host(name, preference)
+            facts = await self._host(name, preference)
+        return replace(facts, written=written) if written != name else facts
 
     async def _host(self, name: str, preference: int) -> HostFacts:
         answers = [await self._resolver.lookup(name, rdtype) for rdtype in _OF_BOTH]
@@ -252,7 +255,3 @@ def _tlsa_bases(facts: HostFacts) -> tuple[str, ...]:
 def _failed(nexthop: Nexthop, now: datetime, text: str) -> NexthopFacts:
     status, dnssec = LookupStatus.FAILED, Dnssec.INSECURE
     return NexthopFacts(nexthop.text, now, nexthop.asks_mx, status, dnssec, (), lookup_text=text)
-
-
-def _ascii(nexthop: Nexthop) -> str:
-    return to_ascii(nexthop.host)

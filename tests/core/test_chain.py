@@ -200,3 +200,35 @@ class TestTaFile:
     def test_other_objects_add_nothing(self) -> None:
         """A PEM object of another type counts as loaded."""
         assert Anchors.from_ta_files([ROOT.key_pem.encode()]) == Anchors(synthetic=True)
+
+
+class TestTwins:
+    """Certificates of one name and key: OpenSSL takes one as issuer and knows no way back (find_issuer())."""
+
+    OF_OURS = cross_signed(ISSUER, by=ROOT, not_before=NOW - timedelta(days=2))
+    OF_OTHERS = cross_signed(ISSUER, by=root_ca("Others"))
+    OF_OURS_EXPIRED = cross_signed(ISSUER, by=ROOT, not_after=PAST)
+
+    @pytest.mark.parametrize(
+        ("sent", "anchor", "reason"),
+        [
+            pytest.param((LEAF, OF_OTHERS), OF_OURS, "", id="the-anchor-comes-before-what-is-sent"),
+            pytest.param((LEAF, OF_OURS), OF_OURS_EXPIRED, Reason.CERTIFICATE_NOT_TRUSTED, id="one-in-its-time-first"),
+            pytest.param((LEAF, OF_OURS_EXPIRED), OF_OURS_EXPIRED, "", id="an-expired-anchor-alone"),
+            pytest.param((LEAF, OF_OURS_EXPIRED, OF_OURS), ROOT, "", id="below-the-anchor-too"),
+        ],
+    )
+    def test_of_a_tafile(self, sent: tuple[Certificate, ...], anchor: Certificate, reason: str) -> None:
+        """Which of them is taken decides."""
+        assert judged(sent, ta_file(anchor.pem)).reason == reason
+
+    @pytest.mark.parametrize(
+        ("sent", "reason"),
+        [
+            pytest.param((LEAF, OF_OURS, OF_OTHERS), "", id="first"),
+            pytest.param((LEAF, OF_OTHERS, OF_OURS), Reason.CERTIFICATE_NOT_TRUSTED, id="second"),
+        ],
+    )
+    def test_of_a_digest(self, sent: tuple[Certificate, ...], reason: str) -> None:
+        """A TLSA digest brings nothing: the order in which they are sent counts."""
+        assert judged(sent, Anchors(synthetic=True, sent=(self.OF_OURS.der,))).reason == reason

@@ -285,3 +285,30 @@ def test_other_ways_to_the_same_host(text: str, as_host: str, at_2525: str) -> N
         at_2525,
         text,
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Example.COM", "Example.COM"),
+        ("example.com", "example.com"),
+        ("[MX.Example.com]:25", "MX.Example.com"),
+        ("Example.com:587", "Example.com"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("[IPv6:2001:DB8::1]", "2001:db8::1"),
+    ],
+)
+def test_the_dns_is_asked_in_the_case_that_was_written(text: str, asked: str) -> None:
+    """Names in its answer, and so in Postfix's log, come back in that case; the key is the same all the same."""
+    nexthop = Nexthop.parse(text)
+
+    assert nexthop.asked_name == asked
+    assert nexthop == Nexthop.parse(nexthop.text)
+
+
+def test_a_port_may_have_leading_zeros() -> None:
+    """Postfix reads it so; the key keeps them."""
+    assert (Nexthop.parse("[mx.example.com]:0025").port, Nexthop.parse("example.com:025").text) == (
+        25,
+        "example.com:025",
+    )

@@ -22,7 +22,7 @@ class Compared:
 
     @property
     def agrees(self) -> bool:
-        """Whether the five words are the same; names of hosts without regard to case."""
+        """Whether the five words are the same, to the letter."""
         return _words(self.did) == _words(self.predicted)
 
     @property
@@ -79,4 +79,4 @@ def listing(cases: Sequence[Case], deeds: Mapping[str, Said]) -> str:
 
 
 def _words(said: Said) -> tuple[object, ...]:
-    return (said.status, said.tls_status, said.plaintext, said.dsn, said.mx and said.mx.lower())
+    return (said.status, said.tls_status, said.plaintext, said.dsn, said.mx)

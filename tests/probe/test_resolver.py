@@ -37,6 +37,15 @@ class TestMx:
         assert facts.hosts[0].addresses == ("198.18.0.1", "2001:db8::1")
         assert (facts.mx_status, facts.mx_dnssec, facts.looked_up_at) == (LookupStatus.FOUND, Dnssec.INSECURE, NOON)
 
+    async def test_the_case_of_a_name_is_kept_beside_it(self, dns: DnsServer):
+        """Postfix logs names as the DNS gives them, which is in the case of the question."""
+        dns.zone("example.com").add("@ MX 10 mx", "mx A 198.18.0.1")
+
+        facts = await resolved(dns, "EXAMPLE.com")
+
+        assert [(host.name, host.written) for host in facts.hosts] == [("mx.example.com", "mx.EXAMPLE.com")]
+        assert [host.written for host in (await resolved(dns, "example.com")).hosts] == [""]
+
     async def test_a_signed_zone_is_secure(self, dns: DnsServer):
         """The resolver's AD bit is believed, for MX and addresses each."""
         dns.zone("example.com", signed=True).add("@ MX 10 mx", "mx A 198.18.0.1")

@@ -12,6 +12,7 @@ from tests.oracle.cases import (
     later,
     levels,
     lookup,
+    mixed,
     names,
     odd_words,
     protocols,
@@ -41,5 +42,6 @@ MODULES = (
     settings,
     several,
     wild,
+    mixed,
 )
 ALL: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
