@@ -4,7 +4,7 @@ Source: host_port.c, valid_mailhost_addr.c in src/util and src/global.
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from partners.core.errors import NameRefused
 from partners.core.wording import _, fill, shown
