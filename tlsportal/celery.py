@@ -46,6 +46,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "judge again": tick("partners.tasks.alerts.judge_stale", every=60, queue=CONTROL_QUEUE),
     "tell of alerts": tick("partners.tasks.alerts.deliver_due", every=30, queue=CONTROL_QUEUE),
     "forget old history": tick("partners.tasks.retention.prune_history", every=3600, queue=CONTROL_QUEUE),
+    "count for the pages": tick("partners.tasks.figures.count_figures", every=60, queue=CONTROL_QUEUE),
     "end what was lowered": tick("partners.tasks.alerts.end_lowered", every=300, queue=CONTROL_QUEUE),
 }
 

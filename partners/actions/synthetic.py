@@ -15,6 +15,7 @@ from django.db import transaction
 from partners.actions import audit
 from partners.actions.bulk import BulkLoader
 from partners.actions.drafts import TEXTS
+from partners.actions.guard import Report
 from partners.actions.maps import GroupMap
 from partners.actions.relay_groups import ensure_group
 from partners.core.certificates import cert_fingerprint, spki_of
@@ -127,10 +128,26 @@ def fill_estate(companies: Iterable[Company], root_pem: str, *, days: int, now: 
         older = Artefact.objects.filter(release=last, group=group).first() if last else None
         lines = sorted([*writer.lines, *(older.text.splitlines(keepends=True) if older else [])])
         tafiles = dict(older.tafiles) if older else {}
-        Artefact.objects.create(release=release, **GroupMap(group, "".join(lines), tafiles, group.ca_pem).columns)
+        one = GroupMap(group, "".join(lines), tafiles, group.ca_pem)
+        Artefact.objects.create(release=release, **one.columns)
+        _cut_for(release, one.sha256)
         Head.objects.update_or_create(pk=1, defaults={"release": release})
         audit.record("demo.filled", f"{writer.count} invented partners", by=None, now=now)
     return writer.count
+
+
+def _cut_for(release: Release, sha256: str) -> None:
+    """Write the candidate of an invented *release*: none is published without."""
+    Candidate.objects.create(
+        author=release.author,
+        cut_at=release.published_at,
+        sha256=sha256,
+        findings_sha256=Report((), ()).sha256,
+        guarded_at=release.published_at,
+        needs_second=False,
+        state=Candidate.State.PUBLISHED,
+        release=release,
+    )
 
 
 class _Writer:
@@ -331,12 +348,12 @@ class _Outcome:
 def _outcome(company: Company) -> _Outcome:
     """Return what Postfix would do with a message to *company*."""
     if company.trouble == "unknown":
-        return _Outcome("unknown", "none", "", "none", (NotMeasuredCause.CONNECT_TIMEOUT.value,))
+        return _Outcome("unknown", "none", "", company.level, (NotMeasuredCause.CONNECT_TIMEOUT.value,))
     if company.trouble == "violated":
-        return _Outcome("defer", "Untrusted", "4.7.5", "encrypted", (_CAUSES[company.level],))
+        return _Outcome("defer", "Untrusted", "4.7.5", company.level, (_CAUSES[company.level],))
     if company.level in _CAUSES:
-        return _Outcome("deliver", "Verified", "2.0.0", company.agreed)
-    return _Outcome("deliver", "Trusted", "2.0.0", "encrypted")
+        return _Outcome("deliver", "Verified", "2.0.0", company.level)
+    return _Outcome("deliver", "Trusted", "2.0.0", company.level)
 
 
 def _host(company: Company, server: Server, outcome: _Outcome, now: datetime) -> dict[str, Any]:

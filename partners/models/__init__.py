@@ -5,6 +5,7 @@ from partners.models.alerts import Alert, AlertDelivery, AlertPartner, Cycle, No
 from partners.models.audit import AuditEntry
 from partners.models.estate import Channel, Contact, Membership, Nexthop, Partner, PrivateAuthority
 from partners.models.facts import Address, ChainLink, DnsSighting, Endpoint, Observation, Sighting
+from partners.models.figures import ChannelEnd, DailyTally, KeptFigures
 from partners.models.invitations import Invitation
 from partners.models.looks import Look
 from partners.models.pins import Certificate, Pin
@@ -26,14 +27,17 @@ __all__ = [
     "ChainLink",
     "Change",
     "Channel",
+    "ChannelEnd",
     "ComplianceInterval",
     "Contact",
     "Cycle",
+    "DailyTally",
     "DnsSighting",
     "Endpoint",
     "GroupChange",
     "Head",
     "Invitation",
+    "KeptFigures",
     "Look",
     "Membership",
     "Nexthop",

@@ -93,6 +93,9 @@ class Channel(models.Model):
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
+        indexes = (
+            models.Index(name="channel_lowered", fields=["lowered_until"], condition=Q(lowered_until__isnull=False)),
+        )
         constraints = (
             models.CheckConstraint(
                 name="channel_level_known", condition=Q(level__in=[level.value for level in SecurityLevel])

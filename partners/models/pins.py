@@ -10,7 +10,10 @@ __all__ = ["Certificate", "Pin"]
 
 
 class Certificate(models.Model):
-    """A certificate as DER, kept once however often it is seen or announced. Texts are cleaned: a stranger's."""
+    """A certificate as DER, kept once however often it is seen or announced. Texts are cleaned: a stranger's.
+
+    in_use, announced: as actions/figures.py found it last, for the pages of a large estate; a new one is in use.
+    """
 
     der = models.BinaryField()
     sha256 = models.CharField(max_length=64, unique=True)
@@ -22,6 +25,16 @@ class Certificate(models.Model):
     not_after = models.DateTimeField(null=True, db_index=True)
     key_type = models.CharField(max_length=40, blank=True)
     first_seen_at = models.DateTimeField()
+    in_use = models.BooleanField(default=True)
+    announced = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = (
+            models.Index(name="certificate_ends", fields=["not_after", "id"], condition=Q(in_use=True)),
+            models.Index(name="certificate_subject", fields=["subject", "id"], condition=Q(in_use=True)),
+            models.Index(name="certificate_issuer", fields=["issuer", "id"], condition=Q(in_use=True)),
+            models.Index(name="certificate_announced", fields=["not_after", "id"], condition=Q(announced=True)),
+        )
 
     def __str__(self) -> str:
         return self.sha256

@@ -23,6 +23,11 @@ class Change(models.Model):
 
     class Meta:
         ordering = ("made_at", "pk")
+        indexes = (
+            models.Index(
+                name="change_draft", fields=["made_at"], condition=Q(release__isnull=True, withdrawn_at__isnull=True)
+            ),
+        )
 
     def __str__(self) -> str:
         return f"change {self.pk}"

@@ -1,7 +1,7 @@
 """Every agreement with its state now: the one query behind the numbers, the lists they lead to, and the file."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,6 +10,7 @@ from django.db.models import (
     Case,
     CharField,
     Count,
+    Exists,
     F,
     FilteredRelation,
     IntegerField,
@@ -27,17 +28,30 @@ from django.db.models.functions import Coalesce
 
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.reasons import Reason
-from partners.models import Change, Channel, VerdictRow
+from partners.models import Change, Channel, ComplianceInterval, VerdictRow
 from partners.reports.people import name_of
 from partners.reports.sentences import team_sentence
 
-__all__ = ["HELD", "NOT_KNOWN", "PROTECTED", "AgreementRow", "Chosen", "Tally", "agreement_rows", "every_row", "tally"]
+__all__ = [
+    "HELD",
+    "NOT_KNOWN",
+    "PROTECTED",
+    "AgreementRow",
+    "Chosen",
+    "Tally",
+    "agreement_rows",
+    "every_row",
+    "tally",
+    "unjudged",
+]
 
 PROTECTED: Final = frozenset({"compliant", "rolling"})  # the one definition of "protected", on every page
 HELD: Final = "held"  # violated: nothing flows, so that nothing is unprotected
 NOT_KNOWN: Final = "not-known"
 _HARM: Final = ("violated", "weaker", "unknown", "pending", "rolling", "compliant")
 _CHUNK: Final = 2000
+_PENDING: Final = "pending"
+_UNJUDGED_MAX: Final = 500  # a page of a large estate shows no more of them
 _LOWERED_BY_HOSTS: Final = frozenset({SecurityLevel.DANE.value, SecurityLevel.DANE_ONLY.value})
 _GIVES: Final = {
     SecurityLevel.SECURE: Protection.CA_NAME,
@@ -94,6 +108,18 @@ class Tally:
     effective: dict[str, int]
     causes: dict[tuple[str, str], int]
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a row of kept figures holds it."""
+        causes = [[state, cause, count] for (state, cause), count in self.causes.items()]
+        fields = {"states": self.states, "agreed": self.agreed, "effective": self.effective}
+        return {"total": self.total, **fields, "causes": causes}
+
+    @classmethod
+    def of_json(cls, told: dict[str, Any]) -> "Tally":
+        """Read what as_json() gave."""
+        causes = {(state, cause): count for state, cause, count in told["causes"]}
+        return cls(told["total"], told["states"], told["agreed"], told["effective"], causes)
+
     @property
     def protected(self) -> int:
         """How many are protected as agreed."""
@@ -123,24 +149,38 @@ def tally() -> Tally:
 
 
 def agreement_rows(
-    chosen: Chosen, counted: Tally, *, ending: Collection[int], first: int, count: int
+    chosen: Chosen, counted: Tally, *, ending: Any, first: int, count: int, unjudged_kept: Sequence[int] | None = None
 ) -> tuple[tuple[AgreementRow, ...], int]:
     """Return *count* rows of what is *chosen* from *first* on, worst first, and how many there are.
 
-    Two queries, and a third where more than one thing is chosen. ending: the channels that end within the chosen days;
-    it is read where chosen.within is set.
+    Two queries, and a third where more than one thing is chosen. ending: the channels that end within the chosen days,
+    or a query of them; it is read where chosen.within is set. unjudged_kept: of a large estate, the channels without
+    any state; then the rows of a state come from its index, a query for each state that the page shows.
     """
-    found = _narrowed(_agreements() if chosen.effective else _states(), chosen, ending)
-    total = _counted(chosen, counted, ending)
-    if total is None:
-        total = found.count()
-    ranks = [When(state=word, then=Value(rank)) for rank, word in enumerate(_HARM)]
-    harm = Case(*ranks, default=Value(len(_HARM)), output_field=IntegerField())
-    ordered = found.annotate(rank=harm).order_by("rank", "since", "pk").values_list("pk", flat=True)
-    keys = list(ordered[first : first + count])
+    if unjudged_kept is not None and not (chosen.agreed or chosen.effective or chosen.within):
+        keys, total = _by_state(chosen, counted, unjudged_kept, first=first, count=count)
+    else:
+        found = _narrowed(_agreements() if chosen.effective else _states(), chosen, ending)
+        known = _counted(chosen, counted)
+        total = found.count() if known is None else known
+        ranks = [When(state=word, then=Value(rank)) for rank, word in enumerate(_HARM)]
+        harm = Case(*ranks, default=Value(len(_HARM)), output_field=IntegerField())
+        ordered = (
+            found.annotate(rank=harm)
+            .order_by("rank", F("since").asc(nulls_last=True), "pk")
+            .values_list("pk", flat=True)
+        )
+        keys = list(ordered[first : first + count])
     channels = _agreements().filter(pk__in=keys).annotate(key=Min("nexthops__key")).select_related("partner__owner")
     rows = {channel.pk: _row(channel, channel.key or "") for channel in channels}
     return tuple(rows[key] for key in keys if key in rows), total
+
+
+def unjudged() -> list[int]:
+    """Return the first channels that have no state yet: nobody looked at them, or no map holds them."""
+    open_now = ComplianceInterval.objects.filter(channel=OuterRef("pk"), valid_to__isnull=True)
+    found = Channel.objects.filter(~Exists(open_now), removed_at__isnull=True).order_by("pk")
+    return list(found.values_list("pk", flat=True)[:_UNJUDGED_MAX])
 
 
 def every_row() -> Iterator[AgreementRow]:
@@ -188,13 +228,33 @@ def _agreements() -> QuerySet[Any]:
     return agreements
 
 
-def _counted(chosen: Chosen, counted: Tally, ending: Collection[int]) -> int | None:
-    """Return how many rows *chosen* leaves where the tally knows it, None where several things are chosen at once."""
+def _by_state(chosen: Chosen, counted: Tally, kept: Sequence[int], *, first: int, count: int) -> tuple[list[int], int]:
+    """Return the channels of a page by harm and age, and how many there are; it reads what an index holds."""
+    wanted = [word for word in _HARM if word == chosen.state or not chosen.state]
+    if chosen.group:
+        wanted = [word for word in wanted if (word in PROTECTED) == (chosen.group == "protected")]
+    keys: list[int] = []
+    skip, total = first, 0
+    for word in wanted:
+        here = counted.states.get(word, 0)
+        total += here
+        if skip < here and len(keys) < count:
+            rows = ComplianceInterval.objects.filter(state=word, valid_to__isnull=True)
+            ordered = rows.order_by("valid_from", "channel").values_list("channel", flat=True)
+            found = list(ordered[skip : skip + count - len(keys)])
+            keys += found
+            if word == _PENDING and len(keys) < count:
+                begin = max(skip - (here - len(kept)), 0)
+                keys += kept[begin : begin + count - len(keys)]
+        skip = max(skip - here, 0)
+    return keys, total
+
+
+def _counted(chosen: Chosen, counted: Tally) -> int | None:
+    """Return how many rows *chosen* leaves where the tally knows it, None where it does not."""
     fields = [chosen.state, chosen.group, chosen.agreed, chosen.effective, chosen.within]
-    if sum(map(bool, fields)) > 1:
+    if sum(map(bool, fields)) > 1 or chosen.within:
         return None
-    if chosen.within:
-        return len(set(ending))
     if chosen.group:
         return counted.protected if chosen.group == "protected" else counted.total - counted.protected
     for asked, numbers in (
@@ -226,7 +286,7 @@ def _effective() -> Case:
     )
 
 
-def _narrowed(channels: QuerySet[Any], chosen: Chosen, ending: Collection[int]) -> QuerySet[Any]:
+def _narrowed(channels: QuerySet[Any], chosen: Chosen, ending: Any) -> QuerySet[Any]:
     """Return the *channels* that *chosen* leaves."""
     if chosen.state:
         channels = channels.filter(state=chosen.state)

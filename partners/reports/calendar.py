@@ -11,8 +11,9 @@ from django.utils.formats import date_format
 from django.utils.translation import ngettext
 
 from partners.reports.certificates import in_use
+from partners.reports.kept import Kept
 
-__all__ = ["Month", "Week", "expiry_calendar", "months_of"]
+__all__ = ["Month", "Week", "expiry_calendar", "months_of", "week_counts"]
 
 WEEKS: Final = 53
 _COLUMNS: Final = 5
@@ -39,13 +40,21 @@ class Month:
     weeks: tuple[Week | None, ...]
 
 
-def expiry_calendar(link: Callable[[date], str], *, now: datetime) -> tuple[Month, ...]:
-    """Return the weeks from this one on with how many certificates in use end in each, in one query."""
+def expiry_calendar(link: Callable[[date], str], kept: Kept | None, *, now: datetime) -> tuple[Month, ...]:
+    """Return the weeks from this one on with how many certificates in use end in each, in one query at most."""
+    if kept is None:
+        return months_of(week_counts(now=now), _monday(now), link)
+    counts = {date.fromisoformat(week): count for week, count in kept.figures["weeks"].items()}
+    return months_of(counts, _monday(now), link)
+
+
+def week_counts(*, now: datetime) -> dict[date, int]:
+    """Return how many certificates in use end in each week of the calendar, by its Monday."""
     first = _monday(now)
     begin = datetime.combine(first, datetime.min.time(), tzinfo=UTC)
     ends = in_use().filter(not_after__gte=begin, not_after__lt=begin + timedelta(weeks=WEEKS))
     counted = ends.annotate(week=TruncWeek("not_after", tzinfo=UTC)).values("week").annotate(n=Count("pk")).order_by()
-    return months_of({row["week"].date(): row["n"] for row in counted}, first, link)
+    return {row["week"].date(): row["n"] for row in counted}
 
 
 def months_of(counts: Mapping[date, int], first: date, link: Callable[[date], str]) -> tuple[Month, ...]:

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from partners.core.certificates import certificate_facts
 from partners.core.errors import CertificateRefused
 from partners.models import Certificate, ChainLink, Pin, PrivateAuthority
+from partners.reports.kept import Kept
 from partners.reports.whereabouts import Place, Whereabouts, places_of
 
 __all__ = [
@@ -24,11 +25,13 @@ __all__ = [
     "CertificateRow",
     "certificate_page",
     "certificate_rows",
+    "view_counts",
 ]
 
 PAGE_ROWS: Final = 50
 _CHUNK: Final = 200
 _NAMES_SHOWN: Final = 3
+_DIGITS_MAX: Final = 12
 _DAY: Final = timedelta(days=1)
 VIEWS: Final = ("used", "out", "14", "30", "90", "announced", "all")
 SORTS: Final = {
@@ -88,20 +91,31 @@ class CertificateRow:
 
 @dataclass(frozen=True, slots=True)
 class CertificatePage:
-    """One page of the list, with the counts of its views."""
+    """One page of the list, with the counts of its views. total: None where it was not counted; *_key: where to go on.
+
+    number: of the page, where it was found by its number.
+    """
 
     rows: tuple[CertificateRow, ...]
     first: int
     last: int
-    total: int
+    total: int | None
     number: int
     has_previous: bool
     has_next: bool
     counts: Mapping[str, int]
+    next_key: str = ""
 
 
-def certificate_page(wanted: CertificateFilter, *, page: int, now: datetime) -> CertificatePage:
-    """Return one page in eight queries, however many certificates there are."""
+def certificate_page(
+    wanted: CertificateFilter, kept: Kept | None, *, page: int, after: str = "", now: datetime
+) -> CertificatePage:
+    """Return one page in eight queries, however many certificates there are.
+
+    A page is found by its number, of a large estate by what stood last on the page before it.
+    """
+    if kept is not None:
+        return _page_after(wanted, kept, after, now=now)
     pages = Paginator(_found(wanted, now=now), PAGE_ROWS)
     chosen = pages.get_page(page)
     certificates = list(chosen.object_list)
@@ -113,8 +127,64 @@ def certificate_page(wanted: CertificateFilter, *, page: int, now: datetime) -> 
         number=chosen.number,
         has_previous=chosen.has_previous(),
         has_next=chosen.has_next(),
-        counts=_counts(now=now),
+        counts=view_counts(now=now),
     )
+
+
+def _page_after(wanted: CertificateFilter, kept: Kept, after: str, *, now: datetime) -> CertificatePage:
+    """Return the page of a large estate that follows *after*: "ROW KEY", how many stood before and the last of them."""
+    before, last = _position(after)
+    name, *_key = SORTS[wanted.sort]
+    found = _found(wanted, now=now, is_large=True)
+    rows: list[Certificate] = []
+    for part in _parts(found, name, last):
+        if len(rows) <= PAGE_ROWS:
+            rows += part[: PAGE_ROWS + 1 - len(rows)]
+    shown, total = rows[:PAGE_ROWS], None
+    if not (wanted.query or wanted.week):
+        total = max(kept.figures["certificates"][wanted.view], before + len(shown))
+    has_next = len(rows) > PAGE_ROWS
+    return CertificatePage(
+        rows=_rows(shown, now=now),
+        first=before + 1 if shown else 0,
+        last=before + len(shown),
+        total=total,
+        number=1,
+        has_previous=before > 0,
+        has_next=has_next,
+        counts=kept.figures["certificates"],
+        next_key=f"{before + len(shown)}-{shown[-1].pk}" if has_next else "",
+    )
+
+
+def _position(after: str) -> tuple[int, Certificate | None]:
+    """Return how many rows stand before a page and the last of them; 0 and None for the first page."""
+    before, _dash, pk = after.partition("-")
+    if not all(part.isascii() and part.isdecimal() and len(part) <= _DIGITS_MAX for part in (before, pk)):
+        return 0, None
+    last = Certificate.objects.filter(pk=int(pk)).first()
+    return (int(before), last) if last else (0, None)
+
+
+def _parts(found: QuerySet[Certificate], name: str, last: Certificate | None) -> Iterator[QuerySet[Certificate]]:
+    """Yield *found* after *last* in at most two parts, each read from an index: a certificate without an end has none.
+
+    Without an end comes last, in the other direction first, as PostgreSQL has it.
+    """
+    field, is_down = name.removeprefix("-"), name.startswith("-")
+    steps = ("-pk", "pk__lt", "lte", "lt") if is_down else ("pk", "pk__gt", "gte", "gt")
+    order, beyond, reached, passed = steps
+    value = getattr(last, field) if last else None
+    known, unknown = found.filter(**{f"{field}__isnull": False}), found.filter(**{f"{field}__isnull": True})
+    known, unknown = known.order_by(name, order), unknown.order_by(order)
+    if last is not None and value is None:
+        unknown = unknown.filter(**{beyond: last.pk})
+        yield from (unknown, known) if is_down else (unknown,)
+        return
+    if last is not None:
+        further = Q(**{f"{field}__{passed}": value}) | Q(**{beyond: last.pk})
+        known = known.filter(further, **{f"{field}__{reached}": value})
+    yield from (known,) if is_down and last is not None else (unknown, known) if is_down else (known, unknown)
 
 
 def certificate_rows(wanted: CertificateFilter, *, now: datetime) -> Iterator[CertificateRow]:
@@ -145,11 +215,12 @@ def _announced() -> Any:
     return Exists(pins) | Exists(trusted)
 
 
-def _found(wanted: CertificateFilter, *, now: datetime) -> QuerySet[Certificate]:
-    """Return the certificates asked for, in order."""
-    found = Certificate.objects.all() if wanted.view == "all" else in_use()
+def _found(wanted: CertificateFilter, *, now: datetime, is_large: bool = False) -> QuerySet[Certificate]:
+    """Return the certificates asked for, in order. is_large: by what was noted of their use, not by asking anew."""
+    used = Certificate.objects.filter(in_use=True) if is_large else in_use()
+    found = Certificate.objects.all() if wanted.view == "all" else used
     if wanted.view == "announced":
-        found = Certificate.objects.filter(_announced())
+        found = Certificate.objects.filter(announced=True) if is_large else Certificate.objects.filter(_announced())
     elif wanted.view == "out":
         found = found.filter(not_after__lt=now)
     elif wanted.view.isdecimal():
@@ -178,7 +249,7 @@ def _search(query: str) -> Any:
     )
 
 
-def _counts(*, now: datetime) -> dict[str, int]:
+def view_counts(*, now: datetime) -> dict[str, int]:
     """Return how many each view holds, in three queries."""
     ends = {
         str(days): Count("pk", filter=Q(not_after__gte=now, not_after__lt=now + days * _DAY)) for days in (14, 30, 90)

@@ -1,7 +1,7 @@
 """A line over days laid out for SVG: pure, so that a page, its print and a document draw the same."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -84,22 +84,20 @@ class Strip:
     words: str
 
 
-def strip(ends: Sequence[tuple[datetime, bool]], *, now: datetime, days: int) -> Strip:
-    """Return a column per day from today; *ends* are moments and whether a successor is known."""
+def strip(ends: Mapping[date, tuple[int, int]], *, now: datetime, days: int) -> Strip:
+    """Return a column per day from today; *ends* tells of a day how many have a successor, and how many have none."""
     first = localtime(now).date()
-    by_day: dict[date, list[bool]] = {}
-    for moment, known in ends:
-        by_day.setdefault(localtime(moment).date(), []).append(known)
     columns, told = [], []
     for offset in range(days + 1):
         at = first + timedelta(days=offset)
-        here = sorted(by_day.get(at, ()), reverse=True)
+        known, missing = ends.get(at, (0, 0))
+        here = [True] * min(known, _BLOCKS_MAX) + [False] * min(missing, _BLOCKS_MAX)
         label = format_date(at, "j M" if at.day == 1 else "j") if offset % 2 == 0 else ""
-        blocks = tuple(("ok" if known else "risk", 43 - 9 * row) for row, known in enumerate(here[:_BLOCKS_MAX]))
+        blocks = tuple(("ok" if is_known else "risk", 43 - 9 * row) for row, is_known in enumerate(here[:_BLOCKS_MAX]))
         x = 1 + _COLUMN * offset
-        columns.append(StripDay(x, x + 8, label, blocks, max(len(here) - _BLOCKS_MAX, 0)))
+        columns.append(StripDay(x, x + 8, label, blocks, max(known + missing - _BLOCKS_MAX, 0)))
         if here:
-            told.append(f"{format_date(at, 'j F')} {len(here)}")
+            told.append(f"{format_date(at, 'j F')} {known + missing}")
     return Strip(_COLUMN * (days + 1), tuple(columns), ", ".join(told))
 
 

@@ -1,7 +1,6 @@
 """Management's page: how many agreements are kept, what is not, what ends next, and the exceptions in force."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,16 +9,16 @@ from django.db.models import Min
 
 from partners.core.levels import Protection
 from partners.models import Change, Channel
-from partners.reports.agreements import HELD, NOT_KNOWN, PROTECTED, AgreementRow, Chosen, Tally, agreement_rows, tally
+from partners.reports.agreements import HELD, NOT_KNOWN, AgreementRow, Chosen, Tally, agreement_rows
 from partners.reports.drawings import Slice, share
-from partners.reports.forecast import Forecast, forecasts, outcome
+from partners.reports.figures import WINDOWS, Ends, counted_tally, ends_ahead
+from partners.reports.kept import kept_figures
 from partners.reports.people import name_of
 from partners.reports.sentences import team_sentence
 from partners.reports.trend import Trend, trend
 
 __all__ = ["WINDOWS", "Compliance", "Exemption", "MixRow", "OpenCause", "Outlook", "compliance_report"]
 
-WINDOWS: Final = (14, 30, 90)
 ROWS: Final = 50
 _OPEN: Final = ("violated", "weaker", "unknown", "pending")
 _BAR: Final = 300  # units of the bars of agreed and effective
@@ -98,6 +97,7 @@ class Compliance:
     mix: tuple[MixRow, ...]
     exemptions: tuple[Exemption, ...]
     trend: Trend
+    counted_at: datetime
 
     @property
     def open_total(self) -> int:
@@ -107,33 +107,37 @@ class Compliance:
 
 def compliance_report(*, now: datetime, chosen: Chosen, page: int = 1) -> Compliance:
     """Return the page as of *now*, its table narrowed to *chosen*; at most twelve queries."""
-    counted = tally()
-    ends = forecasts(now=now, until=now + timedelta(days=max(WINDOWS)))
-    until = now + timedelta(days=chosen.within)
-    ending = [one.channel for one in ends if one.at <= until]
+    kept = kept_figures(now=now)
+    counted, ends = counted_tally(kept), ends_ahead(kept, now=now)
     page = max(page, 1)
-    rows, total = agreement_rows(chosen, counted, ending=ending, first=(page - 1) * ROWS, count=ROWS)
+    rows, total = agreement_rows(
+        chosen,
+        counted,
+        ending=ends.channels(now + timedelta(days=chosen.within)),
+        first=(page - 1) * ROWS,
+        count=ROWS,
+        unjudged_kept=kept.figures["unjudged"] if kept else None,
+    )
     return Compliance(
         tally=counted,
         rows=rows,
         chosen_total=total,
         page=page,
         pages=max(-(-total // ROWS), 1),
-        outlook=tuple(_outlook(days, counted, ends, now=now) for days in WINDOWS),
+        outlook=tuple(_outlook(days, counted, ends) for days in WINDOWS),
         open_causes=_open_causes(counted),
         mix=_mix(counted),
         exemptions=_exemptions(),
         trend=trend(now=now),
+        counted_at=kept.counted_at if kept else now,
     )
 
 
-def _outlook(days: int, counted: Tally, ends: Sequence[Forecast], *, now: datetime) -> Outlook:
+def _outlook(days: int, counted: Tally, ends: Ends) -> Outlook:
     """Return how the protected agreements stand in *days*."""
-    until = now + timedelta(days=days)
-    kept = sum(one.at <= until and one.state in PROTECTED for one in ends)
-    found, safe = outcome(ends, until=until), max(counted.protected - kept, 0)
-    parts = share([("ok", safe), ("roll", found.under_way), ("risk", found.breaks)])
-    return Outlook(days, safe, found.under_way, found.breaks, parts)
+    safe, under_way, breaks = max(counted.protected - ends.kept[days], 0), ends.under_way[days], ends.breaks[days]
+    parts = share([("ok", safe), ("roll", under_way), ("risk", breaks)])
+    return Outlook(days, safe, under_way, breaks, parts)
 
 
 def _open_causes(counted: Tally) -> tuple[OpenCause, ...]:

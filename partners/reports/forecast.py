@@ -3,17 +3,25 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from django.db.models import F, Min, Q, QuerySet
+from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery
 
 from partners.core.facts_json import profile_key
 from partners.core.levels import SecurityLevel
 from partners.core.observation import PERMISSIVE
-from partners.models import ChainLink, Channel, Pin, VerdictRow
+from partners.models import ChainLink, Channel, ChannelEnd, Nexthop, Pin, VerdictRow
 
-__all__ = ["Forecast", "Outcome", "forecasts", "outcome", "with_names"]
+__all__ = [
+    "Ending",
+    "Forecast",
+    "endings",
+    "first_kept",
+    "forecasts",
+    "kept_channels",
+    "with_names",
+]
 
 # The levels in force at which the end of a certificate, or its renewal without notice, stops mail.
 _NAMED: Final = frozenset({SecurityLevel.VERIFY.value, SecurityLevel.SECURE.value})
@@ -47,11 +55,30 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How many channels break by some day if nobody acts, and for how many more that end a successor is known."""
+class Ending:
+    """What lies ahead for a channel, whatever day is asked about. ends: of every address; at: the first ahead."""
 
-    breaks: int
-    under_way: int
+    channel: int
+    state: str
+    at: datetime
+    pinned: bool
+    ends: tuple[datetime, ...]
+    succeeded: bool
+    subject: str
+
+    def until(self, day: datetime) -> Forecast:
+        """Return it as it stands on *day*: one address of several that ends is under way, for the others go on."""
+        ending = sum(end <= day for end in self.ends)
+        return Forecast(
+            channel=self.channel,
+            state=self.state,
+            at=self.at,
+            pinned=self.pinned,
+            ending=ending,
+            of_all=len(self.ends),
+            under_way=self.succeeded if self.pinned else ending < len(self.ends),
+            subject=self.subject,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +95,44 @@ class _Shown:
 
 
 def forecasts(*, now: datetime, until: datetime) -> tuple[Forecast, ...]:
-    """Return what ends between *now* and *until*, first end first, one row per channel; three queries.
+    """Return what ends between *now* and *until*, first end first, one row per channel; three queries."""
+    return tuple(one.until(until) for one in endings(now=now, until=until))
+
+
+def endings(*, now: datetime, until: datetime, channels: range | None = None) -> tuple[Ending, ...]:
+    """Return the channels of which something ends between *now* and *until*, first end first; three queries.
 
     By the entries in force: what the judge found at each address, not what a draft says. Channels that are violated are
-    left out, there mail waits already; so are those that nobody judged yet.
+    left out, there mail waits already; so are those that nobody judged yet. channels: only those with such keys.
     """
-    ending = _links(certificate__not_after__gte=now, certificate__not_after__lte=until)
+    within = {f"{_CHANNEL}__gte": channels.start, f"{_CHANNEL}__lt": channels.stop} if channels else {}
+    ending = _links(certificate__not_after__gte=now, certificate__not_after__lte=until, **within)
     pinned = _resting(ending.values(_CHANNEL))
     ends = _ends(pinned)
     pins = _pins([channel for channel, one in ends.items() if one.pinned])
-    found = [_forecast(channel, one, pins.get(channel, ()), now=now, until=until) for channel, one in ends.items()]
+    found = [_ending(channel, one, pins.get(channel, ()), now=now, until=until) for channel, one in ends.items()]
     return tuple(sorted((one for one in found if one), key=lambda one: (one.at, one.channel)))
 
 
-def outcome(ends: Sequence[Forecast], *, until: datetime) -> Outcome:
-    """Return what *ends* come to by *until*: the one place where pages get these figures from."""
-    within = [one for one in ends if one.at <= until]
-    under_way = sum(one.under_way for one in within)
-    return Outcome(len(within) - under_way, under_way)
+def first_kept(*, now: datetime, until: datetime, count: int) -> tuple[Forecast, ...]:
+    """Return the first *count* ends that nobody has provided for, named, from the rows that were counted; one query."""
+    on_its_way = Q(pinned=True, succeeded=True) | Q(pinned=False, last_at__gt=until)
+    first = Nexthop.objects.filter(channel=OuterRef("channel")).order_by("key").values("key")[:1]
+    found = ChannelEnd.objects.filter(at__gte=now, at__lte=until).exclude(on_its_way).order_by("at", "channel")
+    rows = found.annotate(key=Subquery(first)).select_related("channel__partner")[:count]
+    return tuple(
+        replace(_of_row(row).until(until), partner=row.channel.partner.name, key=row.key or "") for row in rows
+    )
+
+
+def kept_channels(*, now: datetime, until: datetime) -> QuerySet[Any, Any]:
+    """Return the channels of which something ends by *until*, from the rows that were counted."""
+    return ChannelEnd.objects.filter(at__gte=now, at__lte=until).values("channel")
+
+
+def _of_row(row: ChannelEnd) -> Ending:
+    ends = tuple(datetime.fromtimestamp(one, UTC) for one in row.ends)
+    return Ending(row.channel_id, row.state, row.at, row.pinned, ends, row.succeeded, row.subject)
 
 
 def with_names(rows: Sequence[Forecast]) -> tuple[Forecast, ...]:
@@ -159,21 +206,19 @@ def _pins(channels: Collection[int]) -> Mapping[int, Sequence[Pin]]:
     return rows
 
 
-def _forecast(channel: int, shown: _Shown, pins: Sequence[Pin], *, now: datetime, until: datetime) -> Forecast | None:
+def _ending(channel: int, shown: _Shown, pins: Sequence[Pin], *, now: datetime, until: datetime) -> Ending | None:
     """Return what ends first at the addresses of *channel*, None where nothing that counts ends in time."""
     ahead = [end for end in shown.ends.values() if now <= end[0] <= until]
     if not ahead:
         return None
     at, subject = min(ahead)
-    ending, of_all = sum(end[0] <= until for end in shown.ends.values()), len(shown.ends)
-    return Forecast(
+    return Ending(
         channel=channel,
         state=shown.state,
         at=at,
         pinned=shown.pinned,
-        ending=ending,
-        of_all=of_all,
-        under_way=_has_successor(pins, shown=shown.leaves, at=at) if shown.pinned else ending < of_all,
+        ends=tuple(sorted(end[0] for end in shown.ends.values())),
+        succeeded=shown.pinned and _has_successor(pins, shown=shown.leaves, at=at),
         subject=subject,
     )
 

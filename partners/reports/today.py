@@ -11,8 +11,9 @@ from partners.core.lifetime import first_bounce
 from partners.models import ComplianceInterval, User
 from partners.reports.charts import Strip, strip
 from partners.reports.drawings import Slice, share
-from partners.reports.forecast import Forecast, forecasts, outcome, with_names
-from partners.reports.today_agreements import ROWS, SOON, OpenRow, counts, open_rows
+from partners.reports.figures import Ends, ends_ahead, standing
+from partners.reports.kept import kept_figures
+from partners.reports.today_agreements import ROWS, SOON, OpenRow, open_rows
 from partners.reports.today_hands import Hand, duration, of_agreement, of_forecast
 from partners.reports.today_map import MapState, map_state, waiting_hands
 
@@ -71,22 +72,23 @@ class Today:
     provided: int
     moved: tuple[Moved, ...]
     map: MapState
+    counted_at: datetime
 
 
 def today(reader: User, *, now: datetime, alone: bool = False) -> Today:
-    """Return the page as *reader* sees it at *now*; at most thirteen queries, however many partners there are.
+    """Return the page as *reader* sees it at *now*; at most thirteen queries, of a large estate eleven.
 
     alone: the portal has one approver, who is nobody's second person and needs none.
     """
-    counted, rows = counts(now=now), open_rows(now=now)
-    ends = forecasts(now=now, until=now + SOON)
-    found = outcome(ends, until=now + SOON)
+    kept = kept_figures(now=now)
+    stands, ends = standing(kept, now=now), ends_ahead(kept, now=now, days=SOON.days, is_named=True)
+    counted, rows = stands.counts, open_rows(stands.open, now=now)
     state = map_state(reader, alone=alone, now=now)
     waiting = (*waiting_hands(reader, alone=alone, now=now), *state.waiting)
-    waits = counted.groups.get("violated", 0)
+    waits = max(counted.groups.get("violated", 0), sum(row.group == "violated" for row in rows))
     groups = (
         _waits_now(rows, waits, counted.bounced, state.lifetime, now=now),
-        _breaks_soon(rows, [one for one in ends if not one.under_way], counted.groups.get("lowered", 0), now=now),
+        _breaks_soon(rows, ends, counted.groups.get("lowered", 0), now=now),
         _of("weaker", rows, counted.groups, now=now),
         Group("pend", _("Waits for a second person"), _("oldest first"), len(waiting), waiting[:ROWS], "approvals"),
         Group(
@@ -109,11 +111,12 @@ def today(reader: User, *, now: datetime, alone: bool = False) -> Today:
         waits=waits - counted.bounced,
         bounced=counted.bounced,
         others=sum(group.count for group in shown) - waits,
-        strip=strip([(one.at, one.under_way) for one in ends], now=now, days=SOON.days),
-        missing=found.breaks,
-        provided=found.under_way,
+        strip=strip(ends.by_day, now=now, days=SOON.days),
+        missing=ends.breaks[SOON.days],
+        provided=ends.under_way[SOON.days],
         moved=_moved(now),
         map=state,
+        counted_at=kept.counted_at if kept else now,
     )
 
 
@@ -133,9 +136,9 @@ def _waits_now(rows: Sequence[OpenRow], count: int, bounced: int, lifetime: time
     return Group("bad", title, note, count, hands, "violated")
 
 
-def _breaks_soon(rows: Sequence[OpenRow], ends: Sequence[Forecast], lowered: int, *, now: datetime) -> Group:
+def _breaks_soon(rows: Sequence[OpenRow], ends: Ends, lowered: int, *, now: datetime) -> Group:
     """Return what flows today and stops on a day, or weakens no longer; the first day first."""
-    dated = [(one.at, of_forecast(one, now=now)) for one in with_names(ends[:ROWS])]
+    dated = [(one.at, of_forecast(one, now=now)) for one in ends.first]
     dated += [
         (row.lowered_until or now, of_agreement(row, bounces_at=None, now=now))
         for row in rows
@@ -143,7 +146,7 @@ def _breaks_soon(rows: Sequence[OpenRow], ends: Sequence[Forecast], lowered: int
     ]
     hands = tuple(hand for _at, hand in sorted(dated, key=lambda pair: pair[0]))
     note = _("mail flows today; without a step it stops on the day shown")
-    return Group("risk", _("Breaks soon"), note, len(ends) + lowered, hands[:ROWS], "ends")
+    return Group("risk", _("Breaks soon"), note, ends.breaks[SOON.days] + lowered, hands[:ROWS], "ends")
 
 
 def _of(group: str, rows: Sequence[OpenRow], groups: Mapping[str, int], *, now: datetime) -> Group:

@@ -1,5 +1,6 @@
 """The agreements that need a hand, worst first within their group, a bounded number of each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,10 +24,10 @@ from django.db.models.functions import Coalesce, RowNumber
 
 from partners.core.outcome import Delivery
 from partners.core.reasons import Reason
-from partners.models import Channel, VerdictRow
+from partners.models import Channel, ComplianceInterval, VerdictRow
 from partners.reports.people import name_of
 
-__all__ = ["ROWS", "SOON", "UNKNOWN_LONG", "Counts", "OpenRow", "counts", "open_rows"]
+__all__ = ["ROWS", "SOON", "UNKNOWN_LONG", "Counts", "OpenRow", "counts", "first_open", "first_violated", "open_rows"]
 
 ROWS: Final = 12  # of each group; the rest is a link
 SOON: Final = timedelta(days=14)
@@ -82,20 +83,38 @@ def counts(*, now: datetime) -> Counts:
     return Counts(states, groups, bounced)
 
 
-def open_rows(*, now: datetime) -> tuple[OpenRow, ...]:
-    """Return the first rows of each group, the longest harm first, in one query."""
-    place = Window(RowNumber(), partition_by=[F("group")], order_by=[F("ends").asc(nulls_last=True), F("pk")])
+def open_rows(channels: Sequence[int] | None, *, now: datetime) -> tuple[OpenRow, ...]:
+    """Return the first rows of each group, the longest harm first, in one query. channels: only of these, if given."""
     rows = (
-        _grouped(now)
-        .exclude(group="")
-        .annotate(ends=Coalesce("lowered_until", "now__unknown_since", "now__valid_from"), key=Min("nexthops__key"))
-        .annotate(place=place)
-        .filter(place__lte=ROWS)
-        .annotate(is_deferred=_is_deferred())
+        _placed(now, channels)
+        .annotate(is_deferred=_is_deferred(), key=Min("nexthops__key"))
         .select_related("partner__owner")
         .order_by("group", "place")
     )
     return tuple(_row(channel) for channel in rows)
+
+
+def first_open(*, now: datetime) -> dict[str, list[int]]:
+    """Return the channels that open_rows() shows, by group, in one query."""
+    found: dict[str, list[int]] = {}
+    for group, pk in _placed(now, None).order_by("group", "place").values_list("group", "pk"):
+        found.setdefault(group, []).append(pk)
+    return found
+
+
+def first_violated() -> list[int]:
+    """Return the channels whose mail stopped first, read from an index."""
+    rows = ComplianceInterval.objects.filter(state="violated", valid_to__isnull=True)
+    return list(rows.order_by("valid_from", "channel").values_list("channel", flat=True)[:ROWS])
+
+
+def _placed(now: datetime, channels: Sequence[int] | None) -> QuerySet[Any]:
+    """Return the first channels of each group with their place in it; channels: only of these, if given."""
+    place = Window(RowNumber(), partition_by=[F("group")], order_by=[F("ends").asc(nulls_last=True), F("pk")])
+    grouped = _grouped(now) if channels is None else _grouped(now).filter(pk__in=channels)
+    ends = Coalesce("lowered_until", "now__unknown_since", "now__valid_from")
+    placed: QuerySet[Any] = grouped.exclude(group="").annotate(ends=ends).annotate(place=place).filter(place__lte=ROWS)
+    return placed
 
 
 def _is_deferred() -> Exists:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from partners.core.lifetime import queue_lifetime
-from partners.models import Candidate, Change, Head, Invitation, Pin, RelayGroup, Release, User
+from partners.models import Candidate, Change, Head, Invitation, Pin, RelayGroup, User
 from partners.reports.people import name_of
 from partners.reports.today_hands import Hand, day, duration
 
@@ -40,23 +40,24 @@ class MapState:
 
 
 def map_state(reader: User, *, alone: bool, now: datetime) -> MapState:
-    """Return the map's state in four queries. alone: the portal has one approver."""
-    head = Head.objects.select_related("release").filter(pk=1).first()
-    release = head.release if head else None
+    """Return the map's state in three queries. alone: the portal has one approver."""
+    head = Head.objects.filter(pk=1)
     rows = list(
         RelayGroup.objects.values("name", "main_cf", "relays__name", "relays__active_release", "relays__reported_at")
         .annotate(
+            number=Subquery(head.values("release__number")[:1]),
+            published_at=Subquery(head.values("release__published_at")[:1]),
             fetched=Max("relays__tokens__fetched_release", filter=Q(relays__tokens__revoked_at__isnull=True)),
             fetched_at=Max("relays__tokens__fetched_at", filter=Q(relays__tokens__revoked_at__isnull=True)),
         )
         .order_by("name", "relays__name")
     )
     relays = [row for row in rows if row["relays__name"]]
-    late = [row for row in relays if release and _held(row) < release.number]
+    late = [row for row in relays if row["number"] and _held(row) < row["number"]]
     candidates, free = _candidates(reader), _drafts()
-    told = [_behind(row, release, now=now) for row in late if release and release.published_at <= now - _LATE]
+    told = [_behind(row, now=now) for row in late if row["published_at"] <= now - _LATE]
     return MapState(
-        release=release.number if release else None,
+        release=rows[0]["number"] if rows else None,
         relays=len(relays),
         current=len(relays) - len(late),
         drafts=free["count"],
@@ -113,11 +114,9 @@ def _drafts() -> dict[str, Any]:
     return {"count": len(rows), "oldest": rows[0][0] if rows else None, "names": names}
 
 
-def _behind(row: Mapping[str, Any], release: Release | None, *, now: datetime) -> Hand:
-    number = release.number if release else 0
-    held = _held(row)
+def _behind(row: Mapping[str, Any], *, now: datetime) -> Hand:
+    number, held = row["number"], _held(row)
     told_at = max((at for at in (row["relays__reported_at"], row["fetched_at"]) if at), default=None)
-    since = release.published_at if release else now
     cause = (
         format_html(
             "{} <strong>{}</strong>",
@@ -129,7 +128,7 @@ def _behind(row: Mapping[str, Any], release: Release | None, *, now: datetime) -
     )
     return Hand(
         state="weak",
-        when=_("since %s") % day(since, now),
+        when=_("since %s") % day(row["published_at"], now),
         when_note=_("last heard %s") % day(told_at, now) if told_at else _("never heard"),
         name=row["relays__name"],
         key=row["name"],

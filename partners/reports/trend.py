@@ -1,14 +1,13 @@
 """The share that was protected as agreed, day by day, from the intervals of compliance; and the releases beside it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.db.models import Case, Count, DateField, Q, Value, When
-from django.db.models.functions import TruncDate
+from django.utils.timezone import localdate
 
-from partners.models import ComplianceInterval, Release
+from partners.models import ComplianceInterval, DailyTally, Release
 from partners.reports.agreements import PROTECTED, percent
 from partners.reports.people import name_of
 
@@ -57,8 +56,8 @@ class Trend:
 
 
 def trend(*, now: datetime) -> Trend:
-    """Return the last 90 days in two queries, however many agreements there are."""
-    start = now.date() - timedelta(days=DAYS)
+    """Return the last 90 days in five queries, however many agreements there are; sealed days are not counted again."""
+    start = localdate(now) - timedelta(days=DAYS)
     releases = list(
         Release.objects.filter(published_at__date__gte=start, published_at__lte=now).select_related("published_by")
     )
@@ -70,28 +69,18 @@ def trend(*, now: datetime) -> Trend:
 
 
 def _points(start: date, now: datetime) -> tuple[Point, ...]:
-    """Return a point per day. An interval counts on each day at whose end it stood."""
-    begun, ended = Counter[tuple[date, bool]](), Counter[tuple[date, bool]]()
-    before = When(valid_from__date__lte=start, then=Value(start, output_field=DateField()))
-    rows = (
-        ComplianceInterval.objects.filter(Q(valid_to__isnull=True) | Q(valid_to__date__gt=start), valid_from__lte=now)
-        .annotate(
-            begins=Case(before, default=TruncDate("valid_from"), output_field=DateField()), ends=TruncDate("valid_to")
-        )
-        .values_list("begins", "ends", "state")
-        .annotate(count=Count("pk"))
-        .order_by()
-    )
-    for begins, ends, state, count in rows:
-        begun[begins, state in PROTECTED] += count
-        if ends is not None:
-            ended[ends, state in PROTECTED] += count
+    """Return a point per day: of sealed days what was counted then, of later ones what moved since."""
+    days: dict[date, Counter[str]] = defaultdict(Counter)
+    for day, state, count in DailyTally.objects.filter(day__gte=start, day__lt=localdate(now)).values_list(
+        "day", "state", "count"
+    ):
+        days[day][state] += count
+    last = max(days, default=None)
+    first = last + timedelta(days=1) if last else start
+    days |= ComplianceInterval.objects.by_day(first, now=now, before=days[last] if last else None)
     points: list[Point] = []
-    standing = Counter[bool]()
-    for offset in range(DAYS + 1):
-        day = start + timedelta(days=offset)
-        for good in (True, False):
-            standing[good] += begun[day, good] - ended[day, good]
-        if points or standing.total():
-            points.append(Point(day, standing[True], standing.total()))
+    for day in sorted(days):
+        counts = days[day]
+        if points or counts.total():
+            points.append(Point(day, sum(counts[state] for state in PROTECTED), counts.total()))
     return tuple(points)

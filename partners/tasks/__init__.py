@@ -1,5 +1,5 @@
 """Celery doors: each wakes, claims rows through an action and reports to an action."""
 
-from partners.tasks import alerts, probing, retention
+from partners.tasks import alerts, figures, probing, retention
 
-__all__ = ["alerts", "probing", "retention"]  # named here, so that Celery finds them
+__all__ = ["alerts", "figures", "probing", "retention"]  # named here, so that Celery finds them

@@ -8,10 +8,12 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from partners.actions.figures import refresh_statistics, seal_days
 from partners.actions.synthetic import fill_estate
 from partners.core.errors import PortalError
 from partners.management.demo.invention import PARTNERS_MOST, Invention
 from partners.models import Partner
+from partners.tasks.figures import count_estate
 
 DAYS_MOST = 3650
 
@@ -45,6 +47,9 @@ class Command(BaseCommand):
             written = fill_estate(invention.companies(count), invention.root_pem, days=days, now=now)
         except (PortalError, DatabaseError) as cause:
             raise CommandError(_("demo_data: nothing was written: %s") % cause) from cause
+        refresh_statistics()
+        seal_days(now=now)
+        count_estate()
         seconds = round(time.monotonic() - begun, 1)
         self.stdout.write(
             _("%(count)s invented partners with %(days)s days of history in %(seconds)s s")

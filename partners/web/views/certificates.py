@@ -10,7 +10,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from partners.reports.calendar import expiry_calendar
-from partners.reports.certificates import CertificateFilter, CertificateRow, certificate_page, certificate_rows
+from partners.reports.certificates import (
+    CertificateFilter,
+    CertificatePage,
+    CertificateRow,
+    certificate_page,
+    certificate_rows,
+)
+from partners.reports.kept import kept_figures
 from partners.web.access import door, whole
 from partners.web.sheets import sheet
 
@@ -34,7 +41,9 @@ _COLUMNS = (
 def show(request: HttpRequest) -> HttpResponse:
     """Show the certificates asked for, what ends first on top, and the calendar of what ends when."""
     now, wanted = timezone.now(), CertificateFilter.of(request.GET)
-    page = certificate_page(wanted, page=whole(request.GET.get("page", ""), 1), now=now)
+    kept = kept_figures(now=now)
+    number, after = whole(request.GET.get("page", ""), 1), request.GET.get("after", "")
+    page = certificate_page(wanted, kept, page=number, after=after, now=now)
     words = {
         "used": _("In use"),
         "out": _("Ran out"),
@@ -47,15 +56,15 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "wanted": wanted,
-        "months": expiry_calendar(_week_url, now=now),
+        "months": expiry_calendar(_week_url, kept, now=now),
         "views": [
             {"label": word, "count": page.counts[name], "url": _url(request, view=name), "current": name == wanted.view}
             for name, word in words.items()
         ],
         "sorts": {name: _sort(request, wanted, name) for name in ("end", "subject", "issuer")},
         "csv_query": _url(request).lstrip("?"),
-        "previous_url": _url(request, page=str(page.number - 1)) if page.has_previous else "",
-        "next_url": _url(request, page=str(page.number + 1)) if page.has_next else "",
+        **_pager(request, page),
+        "counted_at": kept.counted_at if kept else None,
         "without_week": _url(request, week=""),
     }
     return render(request, "partners/certificate_list.html", context)
@@ -67,6 +76,19 @@ def table(request: HttpRequest) -> HttpResponseBase:
     """Hand out the certificates asked for as CSV whose cells no sheet takes for a formula."""
     rows = certificate_rows(CertificateFilter.of(request.GET), now=timezone.now())
     return sheet("certificates.csv", _COLUMNS, map(_cells, rows))
+
+
+def _pager(request: HttpRequest, page: CertificatePage) -> dict[str, str]:
+    """Return where the pager leads; in a large estate backward is the first page, for a page knows what follows it."""
+    if page.total is None or page.next_key or request.GET.get("after"):
+        return {
+            "first_url": _url(request) if page.has_previous else "",
+            "next_url": _url(request, after=page.next_key) if page.next_key else "",
+        }
+    return {
+        "previous_url": _url(request, page=str(page.number - 1)) if page.has_previous else "",
+        "next_url": _url(request, page=str(page.number + 1)) if page.has_next else "",
+    }
 
 
 def _cells(row: CertificateRow) -> tuple[str, ...]:
@@ -95,8 +117,8 @@ def _cells(row: CertificateRow) -> tuple[str, ...]:
 def _url(request: HttpRequest, **changes: str) -> str:
     """Return the address of this list with *changes*; a change of view or order begins at the first page."""
     kept = QueryDict(mutable=True)
-    for name in ("view", "q", "week", "sort", "page"):
-        text = changes.get(name, "" if name == "page" else str(request.GET.get(name, "")))
+    for name in ("view", "q", "week", "sort", "page", "after"):
+        text = changes.get(name, "" if name in {"page", "after"} else str(request.GET.get(name, "")))
         if text:
             kept[name] = text
     return "?" + kept.urlencode()
