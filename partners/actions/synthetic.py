@@ -15,7 +15,6 @@ from django.db import transaction
 from partners.actions import audit
 from partners.actions.bulk import BulkLoader
 from partners.actions.drafts import TEXTS
-from partners.actions.guard import Report
 from partners.actions.maps import GroupMap
 from partners.actions.relay_groups import ensure_group
 from partners.core.certificates import cert_fingerprint, spki_of
@@ -128,26 +127,10 @@ def fill_estate(companies: Iterable[Company], root_pem: str, *, days: int, now: 
         older = Artefact.objects.filter(release=last, group=group).first() if last else None
         lines = sorted([*writer.lines, *(older.text.splitlines(keepends=True) if older else [])])
         tafiles = dict(older.tafiles) if older else {}
-        one = GroupMap(group, "".join(lines), tafiles, group.ca_pem)
-        Artefact.objects.create(release=release, **one.columns)
-        _cut_for(release, one.sha256)
+        Artefact.objects.create(release=release, **GroupMap(group, "".join(lines), tafiles, group.ca_pem).columns)
         Head.objects.update_or_create(pk=1, defaults={"release": release})
         audit.record("demo.filled", f"{writer.count} invented partners", by=None, now=now)
     return writer.count
-
-
-def _cut_for(release: Release, sha256: str) -> None:
-    """Write the candidate of an invented *release*: none is published without."""
-    Candidate.objects.create(
-        author=release.author,
-        cut_at=release.published_at,
-        sha256=sha256,
-        findings_sha256=Report((), ()).sha256,
-        guarded_at=release.published_at,
-        needs_second=False,
-        state=Candidate.State.PUBLISHED,
-        release=release,
-    )
 
 
 class _Writer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from partners.core.names import table_key
 from partners.models import Artefact, Head
 from partners.reports.drawings import MapLine, map_line
+from partners.reports.released import read_maps
 
 __all__ = ["Line", "as_lines", "published_lines"]
 
@@ -22,21 +23,17 @@ class Line:
 
 
 def published_lines(keys: Sequence[str], letters: Mapping[str, str]) -> tuple[tuple[Line, ...], int | None]:
-    """Return the lines of *keys* in the published release, and its number; None before the first. Two queries.
+    """Return the lines of *keys* in the published release, and its number; None before the first.
 
-    letters: digest -> "A" or "B", to mark the pins.
+    Two queries, and a third where the map was not read before. letters: digest -> "A" or "B", to mark the pins.
     """
     head = Head.objects.select_related("release").filter(pk=1, release__isnull=False).first()
     if head is None or head.release is None:
         return (), None
-    artefacts = Artefact.objects.filter(release=head.release).select_related("group").order_by("group__name")
-    wanted = {table_key(key) for key in keys}
-    found = {
-        one.group.name: [
-            line for line in one.text.splitlines() if "\t" in line and table_key(line.split("\t")[0]) in wanted
-        ]
-        for one in artefacts
-    }
+    rows = Artefact.objects.filter(release=head.release).select_related("group").order_by("group__name")
+    artefacts = list(rows.only("sha256", "group__name"))
+    maps, wanted = read_maps(artefacts), {table_key(key) for key in keys}
+    found = {one.group.name: maps[one.pk].lines_of(wanted) for one in artefacts}
     return as_lines(found, letters), head.release.number
 
 

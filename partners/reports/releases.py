@@ -1,6 +1,5 @@
 """Drafts, open candidates, the history of releases, and two releases side by side."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +17,7 @@ from partners.reports.differences import Moved, compared, entries_among
 from partners.reports.findings import Owner
 from partners.reports.names import person_name
 from partners.reports.relays import published_release
+from partners.reports.released import LINES_SHOWN, read_maps, sizes_of
 
 __all__ = [
     "Comparison",
@@ -33,7 +33,6 @@ __all__ = [
 
 HISTORY_ROWS: Final = 50
 DRAFTS_SHOWN: Final = 200
-LINES_SHOWN: Final = 1000  # a longer map is read in a file
 CHOICES: Final = 200
 
 
@@ -105,7 +104,7 @@ class MapText:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePage:
-    """One release, byte for byte."""
+    """One release, byte for byte. further: how many changes it brought beside those that are told."""
 
     release: Release
     row: HistoryRow
@@ -113,6 +112,7 @@ class ReleasePage:
     changes: tuple[DraftRow, ...]
     published: Release | None
     numbers: tuple[int, ...]
+    further: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,10 @@ def release_list(*, before: int = 0) -> ReleaseList:
     published = published_release()
     waiting = Change.objects.filter(release__isnull=True, withdrawn_at__isnull=True)
     counted = waiting.aggregate(total=Count("pk"), newest=Max("pk"))
-    found = _releases().order_by("-number")  # a query that groups rows drops the order of the model
+    found = _releases().order_by("-number")
     page = list((found.filter(number__lt=before) if before else found)[: HISTORY_ROWS + 1])
     rows, further = page[:HISTORY_ROWS], len(page) > HISTORY_ROWS
+    sizes = sizes_of(rows)
     return ReleaseList(
         drafts=tuple(_draft(one) for one in waiting.select_related("channel__partner", "author")[:DRAFTS_SHOWN]),
         drafts_total=counted["total"],
@@ -149,7 +150,7 @@ def release_list(*, before: int = 0) -> ReleaseList:
         candidates=tuple(
             _candidate(one) for one in Candidate.objects.filter(state=Candidate.State.OPEN).select_related("author")
         ),
-        releases=tuple(_history(one, published) for one in rows),
+        releases=tuple(_history(one, published, sizes[one.pk]) for one in rows),
         published=published,
         older=rows[-1].number if rows and further else None,
         moved=unreleased_groups(),
@@ -157,28 +158,29 @@ def release_list(*, before: int = 0) -> ReleaseList:
 
 
 def release_page(number: int) -> ReleasePage | None:
-    """Return release *number*, None if there is none, in five queries."""
+    """Return release *number*, None if there is none, in seven queries."""
     release = _releases().filter(number=number).first()
     if release is None:
         return None
     published = published_release()
-    artefacts = release.artefacts.select_related("group").order_by("group__name")
-    changes = release.changes.select_related("channel__partner", "author")
+    artefacts = release.artefacts.defer("text").select_related("group").order_by("group__name")
+    changes = release.changes.select_related("channel__partner", "author").order_by("pk")
+    size = sizes_of([release])[release.pk]
     return ReleasePage(
         release,
-        _history(release, published),
+        _history(release, published, size),
         tuple(map_text(one) for one in artefacts),
-        _folded([_draft(one) for one in changes]),
+        _folded([_draft(one) for one in changes[:DRAFTS_SHOWN]]),
         published,
         _numbers(),
+        max(size - DRAFTS_SHOWN, 0),
     )
 
 
 def map_text(artefact: Artefact) -> MapText:
     """Return the map of *artefact*, as much of it as a page shows."""
-    lines = artefact.text.splitlines(keepends=True)
-    sha256 = hashlib.sha256(artefact.text.encode()).hexdigest()
-    return MapText(artefact, "".join(lines[:LINES_SHOWN]), len(lines), max(len(lines) - LINES_SHOWN, 0), sha256)
+    one = read_maps([artefact])[artefact.pk]
+    return MapText(artefact, one.head, one.lines, max(one.lines - LINES_SHOWN, 0), one.sha256)
 
 
 def compare_page(old: int, new: int, settings: Mapping[int, RelaySettings | str]) -> Comparison | None:
@@ -241,8 +243,8 @@ def _owners_between(old: int, new: int, keys: set[str]) -> tuple[dict[str, Owner
 
 
 def _releases() -> QuerySet[Release]:
-    """Return the releases with their people and the number of their changes."""
-    return Release.objects.select_related("author", "approver", "published_by").annotate(size=Count("changes"))
+    """Return the releases with their people."""
+    return Release.objects.select_related("author", "approver", "published_by")
 
 
 def _numbers() -> tuple[int, ...]:
@@ -278,7 +280,7 @@ def _candidate(candidate: Candidate) -> CandidateRow:
     return CandidateRow(candidate.pk, person_name(candidate.author), candidate.cut_at, state)
 
 
-def _history(release: Release, published: Release | None) -> HistoryRow:
+def _history(release: Release, published: Release | None, size: int) -> HistoryRow:
     return HistoryRow(
         number=release.number,
         published_at=release.published_at,
@@ -286,6 +288,6 @@ def _history(release: Release, published: Release | None) -> HistoryRow:
         approver=person_name(release.approver) if release.approver else "",
         single_operator=release.single_operator,
         reason=release.reason,
-        changes=getattr(release, "size", 0),
+        changes=size,
         is_published=published is not None and published.pk == release.pk,
     )

@@ -38,7 +38,7 @@ __all__ = [
 def export_home(request: HttpRequest) -> HttpResponse:
     """Show the map of the published release per relay group, and the script that fetches it."""
     release = published_release()
-    artefacts = release.artefacts.select_related("group").order_by("group__name") if release else ()
+    artefacts = release.artefacts.defer("text").select_related("group").order_by("group__name") if release else ()
     rows = [{"map": map_text(one), "script": fetch_script(one), "ca": released_set(one)} for one in artefacts]
     return render(request, "partners/export_home.html", {"release": release, "rows": rows})
 
