@@ -47,6 +47,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tell of alerts": tick("partners.tasks.alerts.deliver_due", every=30, queue=CONTROL_QUEUE),
     "forget old history": tick("partners.tasks.retention.prune_history", every=3600, queue=CONTROL_QUEUE),
     "count for the pages": tick("partners.tasks.figures.count_figures", every=60, queue=CONTROL_QUEUE),
+    "look after the list": tick("partners.tasks.standings.look_after_list", every=300, queue=CONTROL_QUEUE),
     "end what was lowered": tick("partners.tasks.alerts.end_lowered", every=300, queue=CONTROL_QUEUE),
 }
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from partners.actions import audit
 from partners.actions.access import demand_editor, may_propose
 from partners.actions.changes import draft_and_row, write_change
+from partners.actions.standings import restand
 from partners.core.certificates import (
     DIGESTS,
     CertificateFacts,
@@ -90,6 +91,7 @@ def submit(channel: Channel, content: bytes | str, *, by: User, now: datetime, o
         )
         detail = {"channel": channel.pk, "of_key": of_key, "digests": digests}
         audit.record("pin.proposed", f"pin {pin.pk}", by=by, now=now, detail=detail)
+        restand([channel.pk])
     return pin
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from partners.actions import audit
 from partners.actions.access import demand_editor
 from partners.actions.drafts import Snapshot, draft_of, fold, project, released_at, row_snapshot
+from partners.actions.standings import restand
 from partners.core.errors import EntryRefused, StaleRefused
 from partners.models import Change, Channel, Head, Nexthop, Pin, User
 
@@ -22,6 +23,7 @@ def write_change(channel: Channel, before: Snapshot, after: Snapshot, *, author:
     """
     _save_row(channel, after, now=now)
     claim_keys(channel, after["nexthops"], now=now)
+    restand([channel.pk])
     return Change.objects.create(channel=channel, author=author, made_at=now, before=before, after=after)
 
 
@@ -57,6 +59,7 @@ def reset_to_draft(channel: Channel, after: Snapshot, *, now: datetime) -> None:
     _save_row(channel, after, now=now)
     claim_keys(channel, [] if after["removed"] else after["nexthops"], now=now)
     free_keys(channel, after)
+    restand([channel.pk])
 
 
 def free_keys(channel: Channel, draft: Snapshot) -> None:

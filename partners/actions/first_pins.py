@@ -13,6 +13,7 @@ from partners.actions import audit
 from partners.actions.certificates import Preview, kept_certificate, preview
 from partners.actions.drafts import Snapshot
 from partners.actions.relay_groups import settings_of
+from partners.actions.standings import restand
 from partners.core.certificates import DIGESTS, pkey_fingerprint
 from partners.core.errors import CertificateRefused, EntryRefused
 from partners.core.grammar import digest_of
@@ -108,3 +109,4 @@ def _propose(
     )
     detail = {"channel": channel.pk, "of_key": of_key, "digests": digests, "origin": origin.value}
     audit.record("pin.proposed", f"pin {pin.pk}", by=by, now=now, detail=detail)
+    restand([channel.pk])

@@ -20,6 +20,7 @@ from partners.actions.endings import Endings, endings_of, warning_shares
 from partners.actions.inforce import InForce, maps_in_force
 from partners.actions.rollovers import accepted_pins, note_sights, rolls_over
 from partners.actions.rows import update_rows
+from partners.actions.standings import restand
 from partners.actions.stored import Stored, facts_of
 from partners.core.alarms import Alarm, alarms_of
 from partners.core.compliance import Compliance, Move, State, assess
@@ -221,6 +222,7 @@ def _write(cases: Sequence[_Case], *, now: datetime) -> tuple[list[_Case], list[
         update_rows(kept, ["cause", "where", "unknown_since", "known_at", "valid_to"])
     if opened:
         ComplianceInterval.objects.bulk_create(opened)
+    restand([case.channel.pk for case in fresh])
     note_alarms(alarms, now=now)
     return [case for case in cases if stamps[case.channel.pk] != case.stamp], moved
 

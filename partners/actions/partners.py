@@ -14,6 +14,7 @@ from partners.actions.drafts import TEXTS, Snapshot, project
 from partners.actions.first_pins import demand_pin, lines_of, propose_given, propose_seen, read_given
 from partners.actions.maps import demand_entries, keys_of
 from partners.actions.relay_groups import ensure_group
+from partners.actions.standings import restand
 from partners.core.errors import ActionRefused, EntryRefused, RefusedInput, StaleRefused
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.names import table_key
@@ -81,6 +82,7 @@ def add_partner(
         audit.record("channel.added", f"partner {channel.partner.pk}", by=by, now=now, detail=detail)
         propose_given(channel, announced, by=by, now=now)
         propose_seen(channel, seen, shot["match"], by=by, now=now)
+        restand([channel.pk])
     return change
 
 

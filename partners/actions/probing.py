@@ -17,10 +17,11 @@ from partners.actions.leases import AddressClaim, Target, set_aside, spoken_to
 from partners.actions.observations import keep_sessions
 from partners.actions.pace import Pace, dice, pace_of_addresses
 from partners.actions.rows import update_rows
+from partners.actions.standings import note_seen
 from partners.core.certificates import clean_text
-from partners.core.facts_json import facts_key
 from partners.core.observation import NotMeasured, NotMeasuredCause, PeerFacts
 from partners.core.schedule import CRASHES_MAX, next_look, next_try
+from partners.core.vantage import seen_key
 from partners.models import Address, Endpoint, Nexthop, Sighting
 
 __all__ = ["Answer", "Result", "record_answers", "record_dns", "record_peers"]
@@ -53,7 +54,9 @@ def record_peers(batch: Sequence[Result], *, now: datetime) -> int:
 
     A result that measured nothing only marks its endpoint. The last result of a claim ends its lease.
     """
-    keys = {row.target.pk: facts_key(row.facts) for row in batch if isinstance(row.facts, PeerFacts)}
+    keys = {
+        row.target.pk: seen_key(row.facts, row.claim.vantage) for row in batch if isinstance(row.facts, PeerFacts)
+    }
     facts = {keys[row.target.pk]: row.facts for row in batch if isinstance(row.facts, PeerFacts)}
     seen, leaf_ends = keep_sessions(facts, now=now)
     paces = pace_of_addresses({row.claim.pk for row in batch})
@@ -73,6 +76,7 @@ def record_peers(batch: Sequence[Result], *, now: datetime) -> int:
     for row in batch:
         if (row.claim.pk, row.claim.token) not in held:
             log.warning("probe.dropped", address=row.claim.address, cause="lease lost")
+    note_seen([row.target.pk for row in kept if isinstance(row.facts, PeerFacts)])
     concerned = Nexthop.objects.filter(endpoints__in=[row.target.pk for row in kept]).order_by()
     judge_nexthops(list(concerned.values_list("pk", flat=True).distinct()) if kept else [], now=now)
     return len(kept)

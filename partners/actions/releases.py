@@ -17,6 +17,7 @@ from partners.actions.drafts import Snapshot, draft_of, released_at, with_change
 from partners.actions.guard import Report, inspect
 from partners.actions.leases import JUDGE_STALE, nudge
 from partners.actions.maps import GroupMap, active_map, active_text, render_group
+from partners.actions.standings import restand
 from partners.core.errors import GuardRefused, MapRefused, RefusedInput, SamePersonRefused, StaleRefused
 from partners.core.second_person import is_second
 from partners.models import (
@@ -332,7 +333,8 @@ def _settle(candidate: Candidate, release: Release, *, now: datetime) -> None:
     if marked != len(changes):
         raise StaleRefused(_("candidate %s") % candidate.pk, _("one of its changes was withdrawn"), _("cut it again"))
     shots = released_at(release.number)
-    for channel in Channel.objects.filter(pk__in={change.channel_id for change in changes}):
+    channels = {change.channel_id for change in changes}
+    for channel in Channel.objects.filter(pk__in=channels):
         in_map = shots[channel.pk]["pins"]
         channel.pins.filter(pk__in=in_map).update(state=Pin.State.ACTIVE, retired_at=None)
         draft = draft_of(channel)
@@ -340,6 +342,7 @@ def _settle(candidate: Candidate, release: Release, *, now: datetime) -> None:
             state=Pin.State.RETIRED, retired_at=now
         )
         free_keys(channel, draft)
+    restand(channels)
 
 
 def _as_then(old: Artefact) -> GroupMap:

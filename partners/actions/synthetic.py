@@ -17,6 +17,7 @@ from partners.actions.bulk import BulkLoader
 from partners.actions.drafts import TEXTS
 from partners.actions.maps import GroupMap
 from partners.actions.relay_groups import ensure_group
+from partners.actions.standings import restand_all
 from partners.core.certificates import cert_fingerprint, spki_of
 from partners.core.facts_json import facts_to_json, profile_key, profile_to_json
 from partners.core.observation import (
@@ -129,6 +130,7 @@ def fill_estate(companies: Iterable[Company], root_pem: str, *, days: int, now: 
         tafiles = dict(older.tafiles) if older else {}
         Artefact.objects.create(release=release, **GroupMap(group, "".join(lines), tafiles, group.ca_pem).columns)
         Head.objects.update_or_create(pk=1, defaults={"release": release})
+        restand_all()
         audit.record("demo.filled", f"{writer.count} invented partners", by=None, now=now)
     return writer.count
 

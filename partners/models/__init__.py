@@ -9,8 +9,9 @@ from partners.models.figures import ChannelEnd, DailyTally, KeptFigures
 from partners.models.invitations import Invitation
 from partners.models.looks import Look
 from partners.models.pins import Certificate, Pin
-from partners.models.relays import GroupChange, OwnCertificate, Relay, RelayGroup, RelayToken
+from partners.models.relays import GroupChange, OwnCertificate, Relay, RelayGroup, RelayToken, VantageToken
 from partners.models.releases import Approval, Artefact, Candidate, CandidateMap, Change, Head, Release
+from partners.models.standings import Standing, StandingSeen, StandingTally, StandingWords
 from partners.models.states import ComplianceInterval, VerdictRow
 
 __all__ = [
@@ -53,6 +54,11 @@ __all__ = [
     "RelayToken",
     "Release",
     "Sighting",
+    "Standing",
+    "StandingSeen",
+    "StandingTally",
+    "StandingWords",
     "User",
+    "VantageToken",
     "VerdictRow",
 ]

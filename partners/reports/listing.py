@@ -1,63 +1,42 @@
-"""Rows of the partner list: searched, filtered, sorted and paged by key, in a fixed number of queries."""
+"""Rows of the partner list: searched, filtered, sorted and paged by key, read from where each channel stands.
 
-import base64
-import json
-from collections import defaultdict
+No query here reads more rows than a page has, but for a search that finds very many: states and filters are counted
+ahead (StandingTally), sorted is by indexes, and what the clock moves is compared with *now*.
+"""
+
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import (
-    Case,
-    CharField,
-    Count,
-    DateTimeField,
-    Exists,
-    FilteredRelation,
-    IntegerField,
-    Max,
-    Min,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    Value,
-    When,
-)
-from django.db.models.functions import Coalesce, Lower
+from django.db.models import Count, Q, QuerySet, Sum
 
-from partners.core.facts_json import profile_key
 from partners.core.levels import Protection, SecurityLevel
-from partners.core.observation import PERMISSIVE
-from partners.core.outcome import Delivery
-from partners.core.reasons import Reason
-from partners.models import ChainLink, Channel, Pin, Sighting, User, VerdictRow
+from partners.models import Standing, StandingTally, User
+from partners.models.standings import HARM, HARM_RANKS, NEVER, RESTS_ON_END
 from partners.reports.partners import visible_channels
-from partners.reports.people import name_of
+from partners.reports.places import Place, Segment, neighbours
 
-__all__ = ["HARM", "PAGE_ROWS", "SORTS", "Chosen", "ListRow", "PartnerList", "every_row", "partner_list"]
+__all__ = ["COUNTED", "HARM", "PAGE_ROWS", "SORTS", "Chosen", "ListRow", "PartnerList", "every_row", "partner_list"]
 
 PAGE_ROWS: Final = 50
-HARM: Final = ("violated", "weaker", "unknown", "pending", "rolling", "compliant")  # worst first
-_BREAKS_SOON: Final = 1  # rank of what flows as agreed and rests on a certificate that ends soon: after the violated
-SORTS: Final = {  # word in the address -> column of the key
-    "harm": "harm_rank",
-    "name": "folded",
-    "level": "level",
-    "owner": "owner_mail",
-    "seen": "seen_at",
-}
+COUNTED: Final = 1000  # what a search finds is counted up to here
 SOON: Final = timedelta(days=14)  # what ends within is told in place of "as agreed"
-_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_BY_COLUMN: Final = {"name": (), "level": ("level",), "owner": ("owner_mail",)}
+SORTS: Final = ("harm", "name", "level", "owner", "seen")
 _KEY_MAX: Final = 1000
-_KEY_BOUND: Final = 2**62  # what any column holds
 _CHUNK: Final = 500
+_HEX: Final = re.compile(r"[0-9a-f]{2}(?:[: ]?[0-9a-f]{2}){3,}")  # four octets and more may be part of a fingerprint
 _LEVELS: Final = frozenset(level.value for level in SecurityLevel)
 _AGREED: Final = frozenset(one.value for one in Protection)
-_SEEN: Final = "observation__sightings"
-_CHANNEL: Final = f"{_SEEN}__endpoint__nexthops__channel"
-_RESTS_ON_END: Final = frozenset({"verify", "secure", "fingerprint"})
+_COLUMNS: Final = (
+    "pk", "name", "folded", "key", "keys", "state", "harm_rank", "cause", "agreed", "level", "lowered_until",
+    "owner_mail", "owner__first_name", "owner__last_name", "delivery", "tls_status", "taking", "hosts", "leaf_begins",
+    "leaf_ends", "breaks_at", "seen__seen_at", "seen__standing_id",
+)  # fmt: skip
+_NOTHING: Final = Q(pk__in=())  # asks no database
+_Tally = Mapping[tuple[str, str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +61,7 @@ class Chosen:
         """Return what *asked* (the query of an address) chooses."""
         sort = asked.get("sort", "")
         return cls(
-            query=asked.get("q", "").replace("\0", "").strip()[:200],
+            query=" ".join(asked.get("q", "").replace("\0", "").split())[:200],
             state=_known(asked.get("state", ""), HARM),
             level=_known(asked.get("level", ""), _LEVELS),
             agreed=_known(asked.get("agreed", ""), _AGREED),
@@ -99,12 +78,22 @@ class Chosen:
         given = {("q" if one.name == "query" else one.name): getattr(self, one.name) for one in fields(self)}
         return {name: text for name, text in given.items() if text and name not in {"after", "before"}}
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether the tally says how many rows are chosen."""
+        return not (self.query or self.tag or self.mine)
+
+    @property
+    def backwards(self) -> bool:
+        """Whether the order is turned round."""
+        return self.sort.startswith("-")
+
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
     """One channel. state: a word of compliance; ends_at: of the leaf that ends first, used: percent of its life.
 
-    keys: how many nexthops there are beside *key*. taking of hosts addresses would take the mail.
+    keys: how many nexthops there are, *key* among them. taking of hosts addresses would take the mail.
     """
 
     pk: int
@@ -127,7 +116,7 @@ class ListRow:
 
     def ends_soon(self, now: datetime) -> bool:
         """Whether mail that flows rests on a certificate that ends soon."""
-        rests = self.level in _RESTS_ON_END and self.state == "compliant"
+        rests = self.level in RESTS_ON_END and self.state == "compliant"
         return rests and self.ends_at is not None and self.ends_at <= now + SOON
 
 
@@ -135,6 +124,7 @@ class ListRow:
 class PartnerList:
     """One page. counts: state -> number over all that the person may see; first: place of the first row, from 1.
 
+    total: of all that is chosen; is_more: there are more than *total*, which was not counted further.
     previous_key, next_key: where the pages beside it begin, "" where there is none.
     """
 
@@ -144,6 +134,7 @@ class PartnerList:
     counts: Mapping[str, int]
     previous_key: str = ""
     next_key: str = ""
+    is_more: bool = False
 
     @property
     def last(self) -> int:
@@ -157,218 +148,168 @@ class PartnerList:
 
 
 def partner_list(user: User, chosen: Chosen, *, now: datetime) -> PartnerList:
-    """Return one page of channels; six queries: counts, total, place, rows, their verdicts, their certificates."""
-    everything = _with_columns(visible_channels(user), now=now)
+    """Return one page of channels; at most five queries: the tally, up to three for the rows, what a search found."""
+    tally = _tally(user)
     counts = dict.fromkeys(HARM, 0)
-    grouped = (
-        visible_channels(user).annotate(now=_open_interval()).values_list(Coalesce("now__state", Value("pending")))
-    )
-    counts |= dict(grouped.annotate(count=Count("pk", distinct=True)).order_by())
-    found = _narrowed(everything, chosen, user)
-    page, earlier, later = _page(found, chosen)
-    rows = tuple(_filled([_list_row(channel) for channel in page], now=now))
-    first_key = _key(page[0], chosen.sort) if page else ""
-    total = found.count()
-    place = found.filter(_beside(chosen.sort, first_key, after=False)).count() if first_key and earlier else 0
+    for (state, _level, _agreed), number in tally.items():
+        counts[state] += number
+    found = _narrowed(_standings(user), chosen, user)
+    segments = _segments(chosen, tally, now)
+    after, before = Place.of(chosen.after, segments), Place.of(chosen.before, segments)
+    going_back = before is not None and after is None
+    place = before if going_back else after
+    rows = neighbours(found, segments, place, count=PAGE_ROWS + 1, backwards=going_back != chosen.backwards)
+    is_cut, rows = len(rows) > PAGE_ROWS, rows[:PAGE_ROWS]
+    rows = rows[::-1] if going_back else rows
+    earlier, later = (is_cut, True) if going_back else (place is not None, is_cut)
+    first = _first(place, len(rows), is_back=going_back) if earlier else 1
+    is_whole = not earlier and not later
+    total = len(rows) if is_whole else _total(found, chosen, tally)
     return PartnerList(
-        rows=rows,
-        total=total,
-        first=place + 1 if rows else 0,
+        rows=tuple(_list_row(row, now) for _index, row in rows),
+        total=max(min(total, COUNTED) if not chosen.is_counted else total, first + len(rows) - 1),
+        first=first if rows else 0,
         counts=counts,
-        previous_key=first_key if earlier else "",
-        next_key=_key(page[-1], chosen.sort) if page and later else "",
+        previous_key=_word(rows[0], segments, first) if rows and earlier else "",
+        next_key=_word(rows[-1], segments, first + len(rows) - 1) if rows and later else "",
+        is_more=total > COUNTED and not chosen.is_counted,
     )
 
 
 def every_row(user: User, chosen: Chosen, *, now: datetime) -> Iterator[ListRow]:
     """Yield all rows that *chosen* leaves, in its order, a bounded number in memory."""
-    found, place = _narrowed(_with_columns(visible_channels(user), now=now), chosen, user), ""
+    found, segments = _narrowed(_standings(user), chosen, user), _segments(chosen, _tally(user), now)
+    place: Place | None = None
     while True:
-        page = list(_ordered(found.filter(_beside(chosen.sort, place, after=True)), chosen.sort)[:_CHUNK])
-        yield from _filled([_list_row(channel) for channel in page], now=now)
-        if len(page) < _CHUNK:
+        rows = neighbours(found, segments, place, count=_CHUNK, backwards=chosen.backwards)
+        yield from (_list_row(row, now) for _index, row in rows)
+        if len(rows) < _CHUNK:
             return
-        place = _key(page[-1], chosen.sort)
+        place = Place.of(_word(rows[-1], segments, 0), segments)
 
 
 def _known(word: str, words: Collection[str]) -> str:
     return word if word in words else ""
 
 
-def _open_interval() -> FilteredRelation:
-    return FilteredRelation("intervals", condition=Q(intervals__valid_to__isnull=True))
+def _standings(user: User) -> QuerySet[Standing, dict[str, Any]]:
+    """Return where the channels stand that *user* may see."""
+    standings = Standing.objects.all()
+    if not user.sees_everything:
+        standings = standings.filter(channel__in=visible_channels(user).values("pk"))
+    rows: QuerySet[Standing, dict[str, Any]] = standings.values(*_COLUMNS)
+    return rows
 
 
-def _with_columns(channels: QuerySet[Channel], *, now: datetime) -> QuerySet[Any]:
-    """Add what is searched and sorted by as columns, so that no row costs a query."""
-    soon = _leaves(f"{_CHANNEL}__pk", OuterRef("pk")).filter(certificate__not_after__lte=now + SOON)
-    breaks = When(Q(state_now="compliant", level__in=_RESTS_ON_END) & Exists(soon), then=Value(_BREAKS_SOON))
-    seen = Sighting.objects.filter(current=True, endpoint__nexthops__channel=OuterRef("pk")).order_by("-last_seen")
-    ranks = [breaks, *(When(state_now=word, then=Value(rank + (rank > 0))) for rank, word in enumerate(HARM))]
+def _tally(user: User) -> _Tally:
+    """Return (state, level, agreed) -> number of channels that *user* may see."""
+    places = ("state", "level", "agreed")
+    rows: QuerySet[Any, Any] = StandingTally.objects.values_list(*places).annotate(number=Sum("difference"))
+    if not user.sees_everything:
+        own = Standing.objects.filter(channel__in=visible_channels(user).values("pk"))
+        rows = own.values_list(*places).annotate(number=Count("pk"))
+    return {(state, level, agreed): number for state, level, agreed, number in rows.order_by() if number > 0}
+
+
+def _segments(chosen: Chosen, tally: _Tally, now: datetime) -> tuple[Segment, ...]:
+    """Return the order; what cannot hold a row is left empty.
+
+    By harm: the violated, then what breaks within SOON, the nearest first, then the others. That a leaf ends soon is a
+    matter of the clock, so that its rows stand in a segment of their own, and are left out of the last one.
+    """
+    sort = chosen.sort.removeprefix("-")
+    if sort == "seen":
+        return (Segment(Q(), ("seen__seen_at", "seen__standing_id")),)
+    if sort in _BY_COLUMN:
+        return (Segment(Q(), (*_BY_COLUMN[sort], "folded", "pk")),)
+    wanted = {state for state, level, agreed in tally if _fits(chosen, state, level, agreed)}
+    others = wanted - {"violated"}
+    violated = Q(harm_rank=HARM_RANKS["violated"])
+    soon = Q(breaks_at__lte=now + SOON)
+    rest = Q(harm_rank__gt=HARM_RANKS["violated"]) & (Q(breaks_at__isnull=True) | Q(breaks_at__gt=now + SOON))
     return (
-        channels.annotate(now=_open_interval())
-        .annotate(
-            state_now=Coalesce("now__state", Value("pending"), output_field=CharField()),
-            cause_now=Coalesce("now__cause", Value(Reason.NOT_RELEASED.value)),
-            folded=Lower("partner__name"),
-            owner_mail=Coalesce("partner__owner__email", Value("")),
-            key=Min("nexthops__key"),
-            keys=Count("nexthops", distinct=True),
-            seen_at=Coalesce(Subquery(seen.values("last_seen")[:1]), Value(_NEVER), output_field=DateTimeField()),
-        )
-        .annotate(harm_rank=Case(*ranks, default=Value(len(HARM) + 1), output_field=IntegerField()))
-        .select_related("partner", "partner__owner")
+        Segment(violated if "violated" in wanted else _NOTHING, ("folded", "pk")),
+        Segment(soon if "compliant" in wanted else _NOTHING, ("breaks_at", "folded", "pk")),
+        Segment(rest if others else _NOTHING, ("harm_rank", "folded", "pk")),
     )
 
 
-def _narrowed(channels: QuerySet[Any], chosen: Chosen, user: User) -> QuerySet[Any]:
-    """Return the *channels* that *chosen* leaves."""
+def _fits(chosen: Chosen, *place: str) -> bool:
+    wanted = (chosen.state, chosen.level, chosen.agreed)
+    return all(not one or one == own for one, own in zip(wanted, place, strict=True))
+
+
+def _narrowed(
+    found: QuerySet[Standing, dict[str, Any]], chosen: Chosen, user: User
+) -> QuerySet[Standing, dict[str, Any]]:
+    """Return what of *found* is chosen."""
     if chosen.query:
-        channels = channels.filter(_search(chosen.query))
+        found = found.filter(_search(chosen.query))
     if chosen.state:
-        channels = channels.filter(state_now=chosen.state)
+        found = found.filter(harm_rank=HARM_RANKS[chosen.state])
     if chosen.level:
-        channels = channels.filter(level=chosen.level)
+        found = found.filter(level=chosen.level)
     if chosen.agreed:
-        channels = channels.filter(agreed=chosen.agreed)
+        found = found.filter(agreed=chosen.agreed)
     if chosen.tag:
-        channels = channels.filter(partner__tags__icontains=chosen.tag)
-    return channels.filter(partner__owner=user) if chosen.mine else channels
+        found = found.filter(searched__words__contains=f"#{chosen.tag.removeprefix('#').casefold()}")
+    return found.filter(owner=user) if chosen.mine else found
 
 
 def _search(text: str) -> Q:
-    """Match a name, a nexthop, a tag, a match name or a fingerprint (with or without colons)."""
-    digest = "".join(one for one in text if one not in ": ").upper()
-    colons = ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
-    return (
-        Q(partner__name__icontains=text)
-        | Q(partner__tags__icontains=text)
-        | Q(match__icontains=text)
-        | Q(match__icontains=colons)
-        | Q(pk__in=Channel.objects.filter(nexthops__key__icontains=text.lower()).values("pk"))
-        | Q(pk__in=Pin.objects.filter(digests__icontains=colons).values("channel_id"))
-    )
+    """Match a part of a name, a tag, a domain or an issuer, or of a fingerprint (with or without colons)."""
+    folded = text.casefold()
+    words = Q(searched__words__contains=folded)
+    if not _HEX.fullmatch(folded):
+        return words
+    return words | Q(searched__digests__contains=folded.replace(":", "").replace(" ", ""))
 
 
-def _ordered(channels: QuerySet[Any], sort: str, *, backwards: bool = False) -> QuerySet[Any]:
-    sign = "-" if sort.startswith("-") != backwards else ""
-    return channels.order_by(*(sign + column for column in _columns(sort)))
+def _total(found: QuerySet[Standing, dict[str, Any]], chosen: Chosen, tally: _Tally) -> int:
+    """Return how many rows are chosen; of a search, at most one more than is counted."""
+    if chosen.is_counted:
+        return sum(number for place, number in tally.items() if _fits(chosen, *place))
+    return found.order_by()[: COUNTED + 1].count()
 
 
-def _columns(sort: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((SORTS[sort.removeprefix("-")], "folded", "pk")))
+def _first(place: Place | None, count: int, *, is_back: bool) -> int:
+    """Return the number of the first row of a page beside *place*."""
+    if place is None:
+        return 1
+    return max(place.number - count if is_back else place.number + 1, 1)
 
 
-def _page(found: QuerySet[Any], chosen: Chosen) -> tuple[Sequence[Any], bool, bool]:
-    """Return the rows of the page and whether there are any before and after it; one query."""
-    if chosen.before and (edge := _beside(chosen.sort, chosen.before, after=False)):
-        rows = list(_ordered(found.filter(edge), chosen.sort, backwards=True)[: PAGE_ROWS + 1])
-        return rows[:PAGE_ROWS][::-1], len(rows) > PAGE_ROWS, True
-    edge = _beside(chosen.sort, chosen.after, after=True)
-    rows = list(_ordered(found.filter(edge), chosen.sort)[: PAGE_ROWS + 1])
-    return rows[:PAGE_ROWS], bool(edge), len(rows) > PAGE_ROWS
+def _word(row: tuple[int, Mapping[str, Any]], segments: Sequence[Segment], number: int) -> str:
+    index, columns = row
+    return Place(number, index, tuple(columns[name] for name in segments[index].columns)).word
 
 
-def _key(row: Any, sort: str) -> str:
-    """Return the place of *row* in the order, for an address."""
-    values = [getattr(row, column) for column in _columns(sort)]
-    plain = [one.isoformat() if isinstance(one, datetime) else one for one in values]
-    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
-
-
-def _beside(sort: str, key: str, *, after: bool) -> Q:
-    """Match what comes after (or before) the row of *key*; everything where *key* is none of ours."""
-    columns = _columns(sort)
-    try:
-        raw = json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))
-        values = [_value(column, one) for column, one in zip(columns, raw, strict=True)]
-    except (ValueError, TypeError):
-        return Q()
-    direction = "gt" if after != sort.startswith("-") else "lt"
-    edge = Q()
-    for depth, column in enumerate(columns):
-        same = dict(zip(columns[:depth], values[:depth], strict=True))
-        edge |= Q(**same, **{f"{column}__{direction}": values[depth]})
-    return edge
-
-
-def _value(column: str, raw: Any) -> str | int | datetime:
-    """Return *raw* as the type of *column*; ValueError for what no key of ours holds."""
-    if column == "seen_at" and isinstance(raw, str):
-        moment = datetime.fromisoformat(raw)
-        if moment.tzinfo is None:
-            raise ValueError(raw)
-        return moment
-    wanted = int if column in {"harm_rank", "pk"} else str
-    if column == "seen_at" or type(raw) is not wanted or "\0" in str(raw):
-        raise ValueError(raw)
-    if isinstance(raw, int) and abs(raw) > _KEY_BOUND:
-        raise ValueError(raw)
-    return raw
-
-
-def _list_row(channel: Any) -> ListRow:
+def _list_row(row: Mapping[str, Any], now: datetime) -> ListRow:
+    seen, ends = row["seen__seen_at"], row["leaf_ends"]
     return ListRow(
-        pk=channel.pk,
-        name=channel.partner.name,
-        key=channel.key or "",
-        keys=channel.keys,
-        state=channel.state_now,
-        cause=channel.cause_now,
-        agreed=channel.agreed,
-        level=channel.level,
-        owner=name_of(channel.partner.owner),
-        seen_at=channel.seen_at if channel.seen_at > _NEVER else None,
-        lowered_until=channel.lowered_until,
+        pk=row["pk"],
+        name=row["name"],
+        key=row["key"],
+        keys=row["keys"],
+        state=row["state"],
+        cause=row["cause"],
+        agreed=row["agreed"],
+        level=row["level"],
+        owner=_owner(row),
+        seen_at=seen if seen and seen > NEVER else None,
+        lowered_until=row["lowered_until"],
+        delivery=row["delivery"],
+        tls_status=row["tls_status"],
+        taking=row["taking"],
+        hosts=row["hosts"],
+        ends_at=ends,
+        used=_used(row["leaf_begins"], ends, now) if ends else 0,
     )
 
 
-def _filled(rows: Sequence[ListRow], *, now: datetime) -> Iterator[ListRow]:
-    """Yield *rows* with the worst verdict over all nexthops and relay groups, and the certificate that ends first."""
-    if not rows:
-        return
-    pks = [row.pk for row in rows]
-    verdicts = _verdicts(pks)
-    ends = _ends(pks)
-    for row in rows:
-        worst = verdicts.get(row.pk, ())
-        places: dict[tuple[str, str], bool] = {}
-        for one in worst:
-            for place in one.hosts:
-                name = (str(place.get("mx_host")), str(place.get("address")))
-                places[name] = places.get(name, True) and place.get("delivery") == Delivery.DELIVER.value
-        end = ends.get(row.pk)
-        yield replace(
-            row,
-            delivery=worst[0].delivery if worst else "",
-            tls_status=worst[0].tls_status if worst else "",
-            taking=sum(places.values()),
-            hosts=len(places),
-            ends_at=end[1] if end else None,
-            used=_used(*end, now) if end else 0,
-        )
-
-
-def _verdicts(pks: Collection[int]) -> Mapping[int, Sequence[Any]]:
-    """Return the verdicts of each channel, worst first; an entry of another channel says nothing about this one."""
-    found: dict[int, list[Any]] = defaultdict(list)
-    own = VerdictRow.objects.own().filter(nexthop__channel__in=pks).select_related("nexthop").worst_first()
-    for row in own.only("delivery", "tls_status", "hosts", "nexthop__channel_id"):
-        found[row.nexthop.channel_id].append(row)
-    return found
-
-
-def _ends(pks: Collection[int]) -> Mapping[int, tuple[datetime | None, datetime]]:
-    """Return begin and end of the leaf that ends first at any address of each channel, as seen now."""
-    links = _leaves(f"{_CHANNEL}__in", pks)
-    rows = links.values_list(_CHANNEL).annotate(end=Min("certificate__not_after"), begin=Max("certificate__not_before"))
-    return {pk: (begin, end) for pk, end, begin in rows.order_by() if end is not None}
-
-
-def _leaves(lookup: str, channels: object) -> QuerySet[ChainLink]:
-    """Return the leaves shown now to the plain TLS profile at the addresses of *channels*."""
-    shown = {f"{_SEEN}__current": True, f"{_SEEN}__endpoint__profile_key": profile_key(PERMISSIVE)}
-    return ChainLink.objects.filter(position=0, **shown, **{lookup: channels})
+def _owner(row: Mapping[str, Any]) -> str:
+    """Return how the owner is named, as people.name_of() does."""
+    return f"{row['owner__first_name'] or ''} {row['owner__last_name'] or ''}".strip() or str(row["owner_mail"])
 
 
 def _used(begin: datetime | None, end: datetime, now: datetime) -> int:

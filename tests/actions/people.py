@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from partners.actions.access import give_role
 from partners.actions.drafts import row_snapshot
+from partners.actions.standings import restand
 from partners.models import Change, Channel, Membership, Nexthop, Partner, Pin, User
 
 __all__ = ["NOON", "approver", "channel", "editor", "member", "person", "proposed"]
@@ -43,10 +44,13 @@ def channel(partner: Partner, key: str, *, by: User, **fields: str) -> Channel:
     Change.objects.create(
         channel=row, author=by, made_at=NOON - timedelta(hours=1), before=None, after=row_snapshot(row)
     )
+    restand([row.pk])
     return row
 
 
 def proposed(channel: Channel, *, by: User, byte: int = 0xAB, at: datetime = NOON) -> Pin:
     """Return a proposed pin of a bare SHA-256 fingerprint made of *byte*."""
     digest = ":".join([f"{byte:02X}"] * 32)
-    return Pin.objects.create(channel=channel, of_key=False, digests={"sha256": digest}, proposed_by=by, proposed_at=at)
+    pin = Pin.objects.create(channel=channel, of_key=False, digests={"sha256": digest}, proposed_by=by, proposed_at=at)
+    restand([channel.pk])
+    return pin

@@ -76,7 +76,7 @@ class TestDns:
         Nexthop.objects.update(due_at=LATER)
         many = self.record(nexthop, *(f"198.51.100.{number}" for number in range(1, BATCH + 1)))
 
-        assert len(few.queries) <= 40, few.queries
+        assert len(few.queries) <= 41, few.queries
         assert len(many.queries) <= len(few.queries)
         assert nexthop.endpoints.count() == BATCH
 
@@ -96,19 +96,19 @@ class TestDns:
 
 class TestPeers:
     def test_same_facts(self, nexthop):
-        """A batch that sees what was seen before costs two queries and a bit for each peer."""
+        """A batch that sees what was seen before costs three queries for each peer, the row of the list included."""
         all_seen(LEAF, NOON)
         cost = all_seen(LEAF, LATER)
 
-        assert len(cost.queries) <= 24, cost.queries
+        assert len(cost.queries) <= 31, cost.queries
         assert set(Sighting.objects.values_list("times", flat=True)) == {2}
 
     def test_other_facts(self, nexthop):
-        """Nor does a renewal everywhere cost more than four for each, its alarm included."""
+        """Nor does a renewal everywhere cost more than five for each, its alarm included."""
         all_seen(LEAF, NOON)
         cost = all_seen(OTHER, LATER)
 
-        assert len(cost.queries) <= 42, cost.queries
+        assert len(cost.queries) <= 51, cost.queries
         assert Sighting.objects.filter(current=True).count() == BATCH
 
     def test_batch_of_one(self, nexthop):
@@ -118,7 +118,7 @@ class TestPeers:
         with Cost() as cost:
             record_peers([measured(claim, LEAF, at=LATER)], now=LATER)
 
-        assert len(cost.queries) <= 24, cost.queries
+        assert len(cost.queries) <= 31, cost.queries
 
 
 class TestStoredFacts:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from partners.actions.standings import restand
 from partners.core.facts_json import facts_to_json, profile_key
 from partners.core.observation import PERMISSIVE, PeerFacts, Stage, TlsFacts
 from partners.models import (
@@ -43,6 +44,7 @@ def agreement(name: str, state: str, *, by: User, since: datetime = NOON, cause:
         hosts=[host(row)],
         judged_at=since,
     )
+    restand([row.pk])
     return row
 
 
@@ -96,3 +98,4 @@ def shown(row: Channel, address: str, *chain: Certificate) -> None:
         ChainLink.objects.create(observation=seen, certificate=one, position=position)
     Sighting.objects.filter(endpoint=endpoint).update(current=False)
     Sighting.objects.create(endpoint=endpoint, observation=seen, first_seen=NOON, last_seen=NOON)
+    restand([row.pk])

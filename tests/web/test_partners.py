@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from partners.actions.standings import restand
 from partners.models import Change, Contact, Nexthop, Partner, RelayGroup, User, VerdictRow
 from partners.reports.listing import PAGE_ROWS, Chosen, partner_list
 from tests.actions.people import NOON, channel, editor, person, proposed
@@ -150,6 +151,7 @@ def test_worst_nexthop_leads_the_row(desk: Client) -> None:
         tls_status="none", dsn="5.7.5", hosts=[bounced], judged_at=NOON,
     )  # fmt: skip
 
+    restand([row.pk])
     (found,) = partner_list(editor("eve"), Chosen(), now=NOON).rows
 
     assert found.delivery == "bounce"

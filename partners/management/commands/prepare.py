@@ -14,10 +14,12 @@ from django.utils import timezone
 from partners.actions.access import has_approver
 from partners.actions.invitations import invite
 from partners.actions.sending import link_of
+from partners.actions.standings import restand_missing
 from partners.core.errors import PortalError
 from partners.models import User
 
 FIRST_LINK_MARK = "first-link "  # `manage.py up` reads the rest of that line and shows it when the portal answers
+_STAND_AT_ONCE = 1000
 STAMP_NAME = ".collected"
 
 
@@ -50,6 +52,8 @@ class Command(BaseCommand):
             self.stdout.write(f"database: applying {steps} steps")
             call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
+        while restand_missing(_STAND_AT_ONCE):
+            pass
 
     def _collect(self) -> None:
         """Collect static files where the sources differ from those collected last."""
