@@ -3,7 +3,7 @@ FROM debian:13-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates python3 python3-venv \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --home-dir /srv/tlsportal --create-home tlsportal
+    && useradd --uid 10001 --user-group --home-dir /srv/tlsportal --create-home tlsportal
 WORKDIR /srv/tlsportal
 COPY requirements.lock ./
 RUN python3 -m venv .venv && .venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock

@@ -4,9 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 from django.utils import translation
+from hypothesis import settings as hypothesis_settings
 
 from tests.kit.fixtures import *  # noqa: F403
 from tests.kit.lab import lab as the_lab
+
+# How long one example takes says something about the load of the machine alone.
+hypothesis_settings.register_profile("tlsportal", deadline=None)
+hypothesis_settings.load_profile("tlsportal")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -24,6 +24,7 @@ TEST_PACKAGES = (
     "knot",
     "knot-dnsutils",
     "bind9-dnsutils",
+    "curl",
     "chromium",
     "gettext",
     "debootstrap",

@@ -119,7 +119,8 @@ def outcome_word(delivery: str, tls_status: str) -> str:
     word = str(_DELIVERIES.get(delivery, _DELIVERIES["unknown"]))
     if delivery != "deliver" or not tls_status:
         return word
-    return f"{word}, {_('without TLS') if tls_status == 'none' else tls_status}"
+    plaintext = _("without TLS")
+    return f"{word}, {plaintext if tls_status == 'none' else tls_status}"
 
 
 def outcome_state(delivery: str, tls_status: str) -> str:

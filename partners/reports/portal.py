@@ -132,7 +132,8 @@ def _say(
     looked = _looked(seen, now)
     if interval and interval.unknown_since and now - interval.unknown_since > UNSEEN_LONG and state in _GOOD:
         title = _("We cannot see all of your servers at present.")
-        return Say("unk", title, f"{_('When we last saw them, mail flowed as agreed.')} {looked}")
+        last = _("When we last saw them, mail flowed as agreed.")
+        return Say("unk", title, f"{last} {looked}")
     if state in _GOOD:
         todo = upcoming is not None and upcoming.note_state in {"risk", "bad"}
         step = _("One thing to do, below.") if todo else _("You need to do nothing today.")

@@ -260,7 +260,8 @@ def _lookup_lines(facts: NexthopFacts) -> list[str]:
 def _host_lines(row: HostOutcome, nexthop: str) -> list[str]:
     where = f"{row.mx_host}[{row.address}]:{row.port}" if row.address else row.mx_host
     words = f"{STATUS[row.delivery]} {row.dsn}".rstrip()
-    tls = "" if row.delivery is Delivery.UNKNOWN else f", TLS {_tls(row.tls_status) or _('none')}"
+    none = _("none")
+    tls = "" if row.delivery is Delivery.UNKNOWN else f", TLS {_tls(row.tls_status) or none}"
     lines = [f"{row.preference:5} {where}: {words}{tls}"]
     if row.text:
         lines.append(f"        {row.text}")
