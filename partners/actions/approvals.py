@@ -13,7 +13,8 @@ from partners.actions.relay_groups import settings_of
 from partners.core.errors import ActionRefused, GuardRefused, RefusedInput, SamePersonRefused, StaleRefused
 from partners.core.grammar import digest_of
 from partners.core.levels import SecurityLevel
-from partners.models import Change, Invitation, Membership, Pin, RelayGroup, User
+from partners.models import Change, Pin, RelayGroup, User
+from partners.models.invitations import inviters_of
 
 __all__ = ["approve_pin", "refuse_pin", "retire_pin"]
 
@@ -86,12 +87,7 @@ def _without(shot: Snapshot, pin: Pin) -> str:
 def _demand_second_person(pin: Pin, *, by: User) -> bool:
     """Return whether *by* acts alone, as the single-operator mode allows; SamePersonRefused outside of it."""
     proposer = pin.proposed_by_id
-    partner, email = pin.channel.partner_id, pin.proposed_by.email
-    # A later invitation by somebody else does not undo the first one.
-    invited = (
-        Membership.objects.filter(partner=partner, user=proposer, invited_by=by).exists()
-        or Invitation.objects.filter(partner=partner, email=email, used_at__isnull=False, invited_by=by).exists()
-    )
+    invited = by.pk in inviters_of([proposer])
     if by.pk != proposer and not invited:
         return False
     if single_operator_mode():

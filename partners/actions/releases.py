@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
 from partners.actions import audit
@@ -15,6 +15,7 @@ from partners.actions.access import demand_approver, demand_editor, may_approve,
 from partners.actions.changes import free_keys, reset_to_draft, unstage
 from partners.actions.drafts import Snapshot, draft_of, released_at, with_changes
 from partners.actions.guard import Report, inspect
+from partners.actions.kept_rules import broken_rule, is_second_person_rule
 from partners.actions.leases import JUDGE_STALE, nudge
 from partners.actions.maps import GroupMap, active_map, active_text, render_group
 from partners.actions.standings import restand
@@ -35,6 +36,8 @@ from partners.models import (
 )
 
 __all__ = ["abandon", "active_text", "approve", "cut", "head", "publish", "roll_back"]
+
+_TAKEN = {"partners_release_number_key", "partners_release.number"}  # as PostgreSQL and SQLite name it
 
 
 def head() -> Release | None:
@@ -80,9 +83,10 @@ def approve(
     subject = _("candidate %s") % candidate.pk
     if candidate.state != Candidate.State.OPEN or seen != (candidate.sha256, candidate.findings_sha256):
         raise StaleRefused(subject, _("it has changed since you looked at it"), _("look at it again"))
-    alone = by.pk in _authors(candidate)
+    alone = by.pk in candidate.involved()
     if alone and not single_operator_mode():
-        raise SamePersonRefused(subject, _("a second person is needed, and you are an author"), _("ask an approver"))
+        cause = _("a second person is needed, and you wrote a part of it or invited who did")
+        raise SamePersonRefused(subject, cause, _("ask another approver"))
     if _blocks(candidate.findings) and not (accept_stops and word.strip()):
         raise GuardRefused(
             subject,
@@ -265,13 +269,13 @@ def _guard_again(candidate: Candidate, report: Report, *, now: datetime) -> bool
 
 def _approval_for(candidate: Candidate, report: Report) -> Approval:
     """Return a second person's approval of exactly these bytes and findings; SamePersonRefused where there is none."""
-    authors, alone = _authors(candidate), single_operator_mode()
+    involved, alone = candidate.involved(), single_operator_mode()
     for approval in candidate.approvals.filter(
         candidate_sha256=candidate.sha256, findings_sha256=report.sha256
     ).select_related("person"):
         if is_second(
             may_approve=may_approve(approval.person),
-            is_author=approval.person_id in authors,
+            is_author=approval.person_id in involved,
             given_alone=approval.single_operator,
             alone_now=alone,
         ):
@@ -294,6 +298,7 @@ def _write_release(
     """Write Release and Artefacts and move the head, if it still is where the candidate was cut."""
     subject = _("candidate %s") % candidate.pk
     number = (Release.objects.aggregate(last=Max("number"))["last"] or 0) + 1
+    elsewhere = StaleRefused(subject, _("another release was published at this moment"), _("cut it again"))
     try:
         with transaction.atomic():
             release = Release.objects.create(
@@ -307,21 +312,29 @@ def _write_release(
                 reason=" ".join(reason.split())[:500],
             )
             Head.objects.get_or_create(pk=1)
+            still_open = Candidate.objects.filter(pk=candidate.pk, state=Candidate.State.OPEN)
+            if not still_open.update(state=Candidate.State.PUBLISHED, release=release):
+                raise StaleRefused(subject, _("it is published or given up already"))
     except IntegrityError as cause:
-        if not Release.objects.filter(number=number).exists():
-            raise  # a rule of the database refused the row: no other release has anything to do with it
-        raise StaleRefused(subject, _("another release was published at this moment"), _("cut it again")) from cause
-    moved = (
-        Head.objects.filter(pk=1, release_id=candidate.base_id)
-        if candidate.base_id
-        else Head.objects.filter(pk=1, release__isnull=True)
-    )
-    still_open = Candidate.objects.filter(pk=candidate.pk, state=Candidate.State.OPEN)
-    if not moved.update(release=release) or not still_open.update(state=Candidate.State.PUBLISHED, release=release):
-        raise StaleRefused(subject, _("another release was published at this moment"), _("cut it again"))
+        raise _told_by_rule(cause, subject, elsewhere) from cause
+    at_base = Q(release_id=candidate.base_id) if candidate.base_id else Q(release__isnull=True)
+    if not Head.objects.filter(at_base, pk=1).update(release=release):
+        raise elsewhere
     for one in maps:
         Artefact.objects.create(release=release, **one.columns)
     return release
+
+
+def _told_by_rule(cause: IntegrityError, subject: str, elsewhere: StaleRefused) -> Exception:
+    """Return what the rule that the database names says of a release; *cause* itself where it is none of them."""
+    rule = broken_rule(cause)
+    if rule in _TAKEN:
+        return elsewhere
+    if is_second_person_rule(rule):
+        return SamePersonRefused(
+            subject, _("the database finds no approval by a second person: %s") % rule, _("ask an approver")
+        )
+    return cause
 
 
 def _settle(candidate: Candidate, release: Release, *, now: datetime) -> None:
@@ -367,11 +380,6 @@ def _restore(
         changes.append(Change.objects.create(channel=channel, author=by, made_at=now, before=before, after=after))
         reset_to_draft(channel, after, now=now)
     return changes
-
-
-def _authors(candidate: Candidate) -> set[int]:
-    """Return everybody who wrote something of *candidate*: nobody of them is its second person."""
-    return {candidate.author_id, *candidate.changes.values_list("author_id", flat=True)}
 
 
 def _blocks(findings: Iterable[dict[str, object]]) -> list[str]:

@@ -15,6 +15,7 @@ from django.db import transaction
 from partners.actions import audit
 from partners.actions.bulk import BulkLoader
 from partners.actions.drafts import TEXTS
+from partners.actions.invented import put_at_head
 from partners.actions.maps import GroupMap
 from partners.actions.relay_groups import ensure_group
 from partners.actions.standings import restand_all
@@ -42,7 +43,6 @@ from partners.models import (
     ComplianceInterval,
     DnsSighting,
     Endpoint,
-    Head,
     Nexthop,
     Observation,
     Partner,
@@ -128,8 +128,9 @@ def fill_estate(companies: Iterable[Company], root_pem: str, *, days: int, now: 
         older = Artefact.objects.filter(release=last, group=group).first() if last else None
         lines = sorted([*writer.lines, *(older.text.splitlines(keepends=True) if older else [])])
         tafiles = dict(older.tafiles) if older else {}
-        Artefact.objects.create(release=release, **GroupMap(group, "".join(lines), tafiles, group.ca_pem).columns)
-        Head.objects.update_or_create(pk=1, defaults={"release": release})
+        one = GroupMap(group, "".join(lines), tafiles, group.ca_pem)
+        Artefact.objects.create(release=release, **one.columns)
+        put_at_head(release, one.sha256)
         restand_all()
         audit.record("demo.filled", f"{writer.count} invented partners", by=None, now=now)
     return writer.count

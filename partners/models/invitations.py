@@ -1,16 +1,32 @@
 """Single-use links that bring a person in."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from partners.models.estate import Partner
+from partners.models.accounts import User
+from partners.models.estate import Membership, Partner
 
-__all__ = ["AGREEMENT_LIFETIME", "Invitation"]
+__all__ = ["AGREEMENT_LIFETIME", "Invitation", "inviters_of"]
 
 AGREEMENT_LIFETIME = timedelta(days=30)  # how long a fresh link can be made on the strength of one agreement
+
+
+def inviters_of(people: Iterable[int]) -> set[int]:
+    """Return who brought any of *people* in on a partner's side: nobody of them agrees to what those send.
+
+    A later invitation by somebody else does not undo the first one.
+    """
+    contacts = set(people)
+    addresses = User.objects.filter(pk__in=contacts).values("email")
+    used = Invitation.objects.filter(role=User.Role.PARTNER.value, used_at__isnull=False, email__in=addresses)
+    return {
+        *Membership.objects.filter(user__in=contacts).values_list("invited_by_id", flat=True),
+        *used.exclude(invited_by=None).values_list("invited_by_id", flat=True),
+    }
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):

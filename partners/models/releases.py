@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from partners.models.estate import Channel
+from partners.models.invitations import inviters_of
 from partners.models.relays import RelayGroup
 
 __all__ = ["Approval", "Artefact", "Candidate", "CandidateMap", "Change", "Head", "Release"]
@@ -105,6 +106,14 @@ class Candidate(models.Model):
 
     def __str__(self) -> str:
         return f"candidate {self.pk}"
+
+    def involved(self) -> set[int]:
+        """Return everybody who wrote something of it or invited a contact who did: nobody of them is its second person.
+
+        The database holds the same rule for itself (migrations/_second_person.py).
+        """
+        authors = {self.author_id, *self.changes.values_list("author_id", flat=True)}
+        return authors | inviters_of(authors)
 
 
 class CandidateMap(models.Model):

@@ -77,7 +77,7 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
     found = {one.group.name: compared(base.get(one.group_id, ""), one.text) for one in maps}
     moved = {one.key: one for difference in found.values() for one in difference.moved}
     owners = _owners(changes, {*moved, *_keys_of(candidate.findings)})
-    authors = {candidate.author_id, *(change.author_id for change in changes)}
+    authors = candidate.involved()
     approvers, is_open = _approvers(), candidate.state == Candidate.State.OPEN
     seconds = tuple(person for person in approvers if person.pk not in authors)
     rows = finding_rows(
@@ -150,12 +150,12 @@ def _who(reader: Reader, seconds: Sequence[User], *, is_author: bool) -> str:
         return _("There is one approver alone: your approval is kept as an act of a single operator.")
     names = ", ".join(person_name(person) for person in seconds if person.pk != reader.person.pk)
     if is_author and names:
-        return _("You are one of its authors, so somebody else must agree: %s.") % names
+        return _("You wrote a part of it or invited who did, so somebody else must agree: %s.") % names
     if reader.may_approve and not is_author:
         return _("You may agree, or %s.") % names if names else _("You may agree.")
     if names:
         return _("%s may agree.") % names
-    return _("Nobody here may agree: every approver is an author. Invite a further approver.")
+    return _("Nobody here may agree: every approver wrote a part of it or invited who did. Invite a further approver.")
 
 
 def _counted(

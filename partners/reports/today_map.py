@@ -98,7 +98,8 @@ def _candidates(reader: User) -> list[Any]:
     """Return the open candidates, each with how many valid approvals it has, and whether *reader* wrote of it."""
     valid = Q(approvals__candidate_sha256=F("sha256"), approvals__findings_sha256=F("findings_sha256"))
     found = Candidate.objects.filter(state=Candidate.State.OPEN).select_related("author")
-    wrote = Exists(Change.objects.filter(candidates=OuterRef("pk"), author=reader))
+    own = Q(author=reader) | Q(author__memberships__invited_by=reader)
+    wrote = Exists(Change.objects.filter(own, candidates=OuterRef("pk")))
     return list(found.annotate(agreed=Count("approvals", filter=valid), wrote=wrote).order_by("cut_at")[:_ROWS])
 
 

@@ -13,7 +13,8 @@ from django.utils import timezone
 from partners.actions.invitations import open_invitation
 from partners.actions.maps import GroupMap
 from partners.management.commands.export_policy import write_whole
-from partners.models import Artefact, AuditEntry, Channel, Head, Invitation, Partner, RelayGroup, Release
+from partners.models import Artefact, AuditEntry, Channel, Invitation, Partner, RelayGroup, Release
+from tests.actions.at_head import at_head
 from tests.actions.people import approver
 from tests.kit.ca import root_ca
 
@@ -197,7 +198,7 @@ class TestExportPolicy:
         )
         one = GroupMap(group, "a.example\tsecure tafile=/etc/postfix/tlsportal/00.pem\n", {"/etc/x/00.pem": own}, ca)
         Artefact.objects.create(release=release, **one.columns)
-        Head.objects.update_or_create(pk=1, defaults={"release": release})
+        at_head(release)
 
         told = run("export_policy", "-o", str(tmp_path / "tls_policy"))
 

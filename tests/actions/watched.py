@@ -19,7 +19,8 @@ from partners.core.observation import (
     Stage,
     TlsFacts,
 )
-from partners.models import Address, Artefact, Channel, Head, Nexthop, Partner, Release, User
+from partners.models import Address, Artefact, Channel, Nexthop, Partner, Release, User
+from tests.actions.at_head import at_head
 from tests.actions.people import NOON, channel, editor
 from tests.kit.ca import Certificate
 
@@ -82,7 +83,7 @@ def publish(text: str, *, by: User, number: int = 1, at: datetime = NOON - timed
     release = Release.objects.create(number=number, author=by, needs_second=False, published_at=at, published_by=by)
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     Artefact.objects.create(release=release, group=ensure_group(now=at), text=text, sha256=sha256)
-    Head.objects.update_or_create(pk=1, defaults={"release": release})
+    at_head(release)
     return release
 
 

@@ -25,7 +25,8 @@ _ESTATE = """
 import hashlib, sys
 from django.utils import timezone
 from partners.actions.relay_groups import ensure_group
-from partners.models import Artefact, Channel, Head, Nexthop, Partner, Release, User
+from partners.models import Artefact, Channel, Nexthop, Partner, Release, User
+from tests.actions.at_head import at_head
 now, keys = timezone.now(), sys.stdin.read().split()
 made = Partner.objects.bulk_create([Partner(name=f"Partner {key}") for key in keys])
 made = Channel.objects.bulk_create([Channel(partner=one, agreed="encrypted", level="encrypt") for one in made])
@@ -37,7 +38,7 @@ text = "".join(f"{key}\\tencrypt\\n" for key in sorted(keys))
 release = Release.objects.create(number=1, author=eda, needs_second=False, published_at=now, published_by=eda)
 sha256 = hashlib.sha256(text.encode()).hexdigest()
 Artefact.objects.create(release=release, group=ensure_group(now=now), text=text, sha256=sha256)
-Head.objects.update_or_create(pk=1, defaults={"release": release})
+at_head(release)
 """
 
 

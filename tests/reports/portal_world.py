@@ -25,7 +25,6 @@ from partners.models import (
     Channel,
     DnsSighting,
     Endpoint,
-    Head,
     Observation,
     Partner,
     Pin,
@@ -35,6 +34,7 @@ from partners.models import (
     User,
     VerdictRow,
 )
+from tests.actions.at_head import at_head
 from tests.actions.people import approver, editor, member
 from tests.kit.ca import Certificate, self_signed
 from tests.reports.world import agreement, host
@@ -105,7 +105,7 @@ def accept(world: Brixner, pin: Pin, *, at: datetime, number: int) -> None:
     )
     group = RelayGroup.objects.get(name="main")
     Artefact.objects.create(release=release, group=group, text=text, sha256=hashlib.sha256(text.encode()).hexdigest())
-    Head.objects.update_or_create(pk=1, defaults={"release": release})
+    at_head(release)
 
 
 def serve(world: Brixner, *leaves: Certificate | None, reasons: tuple[str, ...] = ()) -> None:

@@ -10,7 +10,6 @@ from partners.models import (
     Change,
     Channel,
     ComplianceInterval,
-    Head,
     Partner,
     Pin,
     Relay,
@@ -21,6 +20,7 @@ from partners.models import (
 )
 from partners.reports.today import Group, Today, today
 from partners.reports.today_hands import Hand, duration
+from tests.actions.at_head import at_head
 from tests.actions.people import approver, channel, editor, member, proposed
 from tests.browser.house_world import fill_house
 from tests.reports.world import agreement, certificate, shown
@@ -206,7 +206,7 @@ def test_a_relay_that_is_behind_is_told(held: int | None, late: int):
             published_at=timezone.now() - HOUR,
             published_by=team,
         )
-    Head.objects.create(pk=1, release=release)
+    at_head(release)
     Relay.objects.create(group=group_row, name="relay1", active_release=held)
 
     state = seen_by(team).map

@@ -11,7 +11,8 @@ from partners.actions.relay_groups import ensure_group
 from partners.actions.releases import approve, cut, publish
 from partners.actions.tokens import make_relay_token
 from partners.core.errors import ActionRefused
-from partners.models import Artefact, Head, Release, User
+from partners.models import Artefact, Release, User
+from tests.actions.at_head import at_head
 from tests.actions.people import approver, editor
 
 pytestmark = pytest.mark.django_db
@@ -27,12 +28,8 @@ def token() -> str:
     boss: User = approver()
     release = Release.objects.create(number=1, author=boss, needs_second=False, published_at=now, published_by=boss)
     Artefact.objects.create(release=release, group=group, text="a.example\tencrypt\n", sha256="0" * 64)
-    from_head(release)
+    at_head(release)
     return make_relay_token(group, by=boss, now=now)
-
-
-def from_head(release: Release) -> None:
-    Head.objects.update_or_create(pk=1, defaults={"release": release})
 
 
 def get(token: str, url: str = URL, **headers: str) -> object:

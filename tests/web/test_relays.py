@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from partners.actions.tokens import make_relay_token, note_fetch, token_of
-from partners.models import Artefact, Head, RelayGroup, RelayToken, Release, User
+from partners.models import Artefact, RelayGroup, RelayToken, Release, User
+from tests.actions.at_head import at_head
 from tests.actions.people import approver, editor, person
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ def ann() -> User:
         number=2, author=boss, needs_second=False, published_at=now - HOUR, published_by=boss
     )
     Artefact.objects.create(release=release, group=group, text="a.example\tencrypt\n", sha256="0" * 64)
-    Head.objects.create(pk=1, release=release)
+    at_head(release)
     for name, number, at in (("current", 2, now), ("behind", 1, now), ("silent", 2, now - 2 * HOUR), ("new", 0, None)):
         token = token_of(make_relay_token(group, by=boss, now=now, relay=f"{name}.house.example"), now=now)
         assert token is not None
