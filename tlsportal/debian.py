@@ -58,7 +58,7 @@ def install_test_packages(*, override: bool) -> None:
     removed = _would_remove(missing)
     if removed and not override:
         _refuse_beside_mta(f"apt would remove {' '.join(removed)}")
-    print("tlsportal: installing them; no service of theirs is started now", flush=True)
+    print("tlsportal: installing them (a minute or more); no service of theirs is started now", flush=True)
     install(missing)
 
 
