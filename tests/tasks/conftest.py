@@ -29,6 +29,7 @@ def portal(request, tmp_path, redis_server, dns, monkeypatch):
         "TLSPORTAL_RESOLVER": f"{dns.address}:{dns.port}",
         "DJANGO_SETTINGS_MODULE": "tlsportal.settings",
         "PYTHONPATH": str(ROOT),
+        "TMPDIR": str(tmp_path),  # where a killed worker leaves its own directory
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
