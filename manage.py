@@ -14,6 +14,9 @@ from tlsportal import bootstrap
 
 if __name__ == "__main__":
     bootstrap.enter(sys.argv)  # starts again inside .venv; below it, the packages are there
-    from tlsportal import command_line
+    if sys.argv[1:2] == ["predict"] and "--jsonl" in sys.argv:
+        from tlsportal.stream import run  # without Django it starts at once, and is a third of the size
+    else:
+        from tlsportal.command_line import run
 
-    sys.exit(command_line.run(sys.argv))
+    sys.exit(run(sys.argv))

@@ -45,8 +45,6 @@ def run(argv: list[str]) -> int:
     if command == "dev":
         print(f"tlsportal: {bootstrap.VENV} is ready for development", flush=True)
         return 0
-    if command == "predict" and "--jsonl" in words:
-        _become("partners.management.jsonl", words)  # without the apps it starts at once, and is a third of the size
     if os.environ.get("TLSPORTAL_ENV", "embedded") == "embedded" and (address := supervise.kept_address()):
         os.environ.setdefault("TLSPORTAL_URL", address)
     try:
@@ -54,12 +52,6 @@ def run(argv: list[str]) -> int:
     except ImproperlyConfigured as refused:
         sys.exit(f"tlsportal: {refused}")
     return 0
-
-
-def _become(module: str, words: list[str]) -> None:
-    """Become *module*, started as a program with *words*."""
-    search = os.pathsep.join(filter(None, (str(bootstrap.BASE), os.environ.get("PYTHONPATH"))))
-    os.execve(sys.executable, [sys.executable, "-m", module, *words], {**os.environ, "PYTHONPATH": search})
 
 
 def _test(words: list[str]) -> None:

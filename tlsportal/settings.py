@@ -20,33 +20,11 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from tlsportal import logging as portal_logging
+from tlsportal.environment import text as _text
+from tlsportal.environment import whole_number as _whole_number
+from tlsportal.environment import words as _words
 
 env = environ.FileAwareEnv()
-
-
-def _text(name: str, default: str = "") -> str:
-    """Return the variable TLSPORTAL_*name* (or the content of its file) without outer space, else *default*."""
-    try:
-        return str(env.str(f"TLSPORTAL_{name}", default="")).strip() or default
-    except (OSError, UnicodeDecodeError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) else "this is no text"
-        path = os.environ[f"TLSPORTAL_{name}_FILE"]
-        raise ImproperlyConfigured(
-            f"TLSPORTAL_{name}_FILE: {path}: {reason}. It must be a file that user {os.geteuid()} may read."
-        ) from cause
-
-
-def _words(name: str) -> list[str]:
-    """Return the comma separated words of TLSPORTAL_*name*."""
-    return [word.strip() for word in _text(name).split(",") if word.strip()]
-
-
-def _whole_number(name: str, default: int, *, least: int, most: int) -> int:
-    """Return TLSPORTAL_*name* as a number between *least* and *most*."""
-    text = _text(name, str(default))
-    if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
-        raise ImproperlyConfigured(f"TLSPORTAL_{name}: {text!r} is not a whole number from {least} to {most}.")
-    return int(text)
 
 
 def _in_production(name: str, what: str) -> str:

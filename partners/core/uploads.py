@@ -5,8 +5,8 @@ import binascii
 import re
 from collections.abc import Iterator
 
+from cryptography.hazmat.bindings._rust import pkcs7  # serialization.pkcs7 reads mail as well: a tenth of the start
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 
 from partners.core import der as asn1
 from partners.core.errors import CertificateRefused, PrivateKeyRefused
@@ -142,7 +142,7 @@ def _pkcs7(der: bytes) -> Iterator[bytes]:
 
 def _pkcs7_by_openssl(der: bytes) -> Iterator[bytes]:
     try:
-        loaded = load_der_pkcs7_certificates(der)
+        loaded = pkcs7.load_der_pkcs7_certificates(der)
     except ValueError as error:
         raise CertificateRefused(_SUBJECT, _("its PKCS#7 part cannot be read"), _CURE) from error
     yield from (certificate.public_bytes(Encoding.DER) for certificate in loaded)

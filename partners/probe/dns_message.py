@@ -12,12 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-import dns.exception
-import dns.name
-
 from partners.core.observation import TlsaRecord
 
-__all__ = ["EDNS_PAYLOAD", "Malformed", "Message", "Record", "Type", "name_of", "parse_message", "query", "question"]
+__all__ = [
+    "EDNS_PAYLOAD",
+    "Malformed",
+    "Message",
+    "Rcode",
+    "Record",
+    "Type",
+    "name_of",
+    "parse_message",
+    "query",
+    "question",
+    "rcode_text",
+]
 
 EDNS_PAYLOAD = 1232  # DNS flag day 2020: no fragments; larger answers come over TCP
 RECORDS_MAX = 1000
@@ -31,6 +40,9 @@ _OPT = b"\0" + struct.pack(">HHIH", 41, EDNS_PAYLOAD, 0x8000, 0)  # DO
 _NAME_OCTETS_MAX = 255
 _LABEL_OCTETS_MAX = 63
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]+")
+_ESCAPE = re.compile(rb"\\(\d{3}|\D)", re.DOTALL)  # RFC 1035 section 5.1
+_CUT = re.compile(rb"(?:[^.\\]|\\\d{3}|\\\D)*", re.DOTALL)
+_SPECIAL = b'"().;\\@$'
 
 
 class Malformed(Exception):
@@ -45,6 +57,22 @@ class Type(IntEnum):
     MX = 15
     AAAA = 28
     TLSA = 52
+
+
+class Rcode(IntEnum):
+    """What became of a question. Source: RFC 1035 section 4.1.1, RFC 2136 section 2.2."""
+
+    NOERROR = 0
+    FORMERR = 1
+    SERVFAIL = 2
+    NXDOMAIN = 3
+    NOTIMP = 4
+    REFUSED = 5
+    YXDOMAIN = 6
+    YXRRSET = 7
+    NXRRSET = 8
+    NOTAUTH = 9
+    NOTZONE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +99,9 @@ class Message:
 def name_of(text: str) -> bytes:
     """Return a name, without its final dot, as it goes on the wire. Errors: Malformed."""
     try:
-        labels = dns.name.from_text(f"{text}.").labels[:-1] if "\\" in text else text.encode("ascii").split(b".")
-    except (dns.exception.DNSException, UnicodeError) as cause:
+        octets = text.encode("ascii")
+        labels = _labels(octets) if b"\\" in octets else octets.split(b".")
+    except ValueError as cause:
         raise Malformed(f"{text!r} is no name") from cause
     if not all(0 < len(label) <= _LABEL_OCTETS_MAX for label in labels):
         raise Malformed(f"{text!r} has a label that is empty or too long")
@@ -80,6 +109,14 @@ def name_of(text: str) -> bytes:
     if len(wire) > _NAME_OCTETS_MAX:
         raise Malformed(f"{text!r} is too long")
     return wire
+
+
+def rcode_text(rcode: int) -> str:
+    """Return the name of *rcode* for people."""
+    try:
+        return Rcode(rcode).name
+    except ValueError:
+        return f"RCODE{rcode}"
 
 
 def question(name: bytes, rdtype: Type) -> bytes:
@@ -177,4 +214,33 @@ def _read_name(wire: bytes, place: int) -> tuple[str, int]:
 def _as_text(labels: list[bytes]) -> str:
     if all(_PLAIN.fullmatch(label) for label in labels):
         return b".".join(labels).decode("ascii")
-    return dns.name.Name([*labels, b""]).to_text(omit_final_dot=True)
+    return ".".join(map(_escaped, labels))
+
+
+def _labels(octets: bytes) -> list[bytes]:
+    """Return the labels of a name in which dots and other octets are escaped. Errors: ValueError."""
+    labels, place = [], 0
+    while True:
+        cut = _CUT.match(octets, place)
+        end = cut.end() if cut is not None else place
+        labels.append(_ESCAPE.sub(_unescaped, octets[place:end]))
+        if end == len(octets):
+            return labels
+        if octets[end : end + 1] != b".":
+            raise ValueError("a backslash that escapes nothing")
+        place = end + 1
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    """Return the octet that an escape stands for. Errors: ValueError for a number beyond 255."""
+    return bytes((int(found[1]),)) if found[1].isdigit() else found[1]
+
+
+def _escaped(label: bytes) -> str:
+    return "".join(_shown(octet) for octet in label)
+
+
+def _shown(octet: int) -> str:
+    if octet in _SPECIAL:
+        return f"\\{chr(octet)}"
+    return chr(octet) if 0x20 < octet < 0x7F else f"\\{octet:03d}"

@@ -12,16 +12,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
 
-import dns.rcode
-import dns.resolver
-
-from partners.core.errors import NameRefused, SettingsRefused
+from partners.core.errors import NameRefused
 from partners.core.names import Nexthop, NexthopKind, is_hostname
 from partners.core.observation import Dnssec, HostFacts, LookupStatus, NexthopFacts, TlsaFacts, TlsaRecord
-from partners.probe.dns_message import Malformed, Message, Type, name_of, parse_message, query, question
+from partners.probe.dns_message import (
+    Malformed,
+    Message,
+    Rcode,
+    Type,
+    name_of,
+    parse_message,
+    query,
+    question,
+    rcode_text,
+)
 from partners.probe.limits import Limits
 from partners.probe.questions import Questions
 from partners.probe.reply import cleaned
+from partners.probe.system_resolver import nameservers
 from partners.probe.transport import exchange
 
 __all__ = ["DNS_PORT", "Resolver"]
@@ -30,7 +38,7 @@ DNS_PORT = 53
 ALIASES_MAX = 16
 RETRY_SECONDS = 0.1  # before the first second try, then twice as long each time
 
-_DEFINITE = {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}
+_DEFINITE = {Rcode.NOERROR, Rcode.NXDOMAIN}
 _OF_BOTH = (Type.A, Type.AAAA)
 
 
@@ -52,17 +60,12 @@ class _Answer:
 class Resolver:
     """Asks one resolver; may be shared by all jobs of an event loop.
 
-    nameserver: address and port; None reads /etc/resolv.conf.
+    nameserver: address and port; None reads /etc/resolv.conf. Errors: SettingsRefused where that names none.
     """
 
     def __init__(self, nameserver: tuple[str, int] | None = None, *, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        try:
-            system = dns.resolver.Resolver(configure=nameserver is None)
-        except (OSError, dns.resolver.NoResolverConfiguration) as cause:
-            cure = "set TLSPORTAL_RESOLVER to a validating resolver, such as 127.0.0.1:53"
-            raise SettingsRefused("/etc/resolv.conf", "it names no resolver", cure) from cause
-        named = [nameserver] if nameserver is not None else [(str(one), system.port) for one in system.nameservers]
+        named = [nameserver] if nameserver is not None else [(one, DNS_PORT) for one in nameservers()]
         self._addresses = tuple(named)
         self._servers = tuple(Questions(address, port) for address, port in named)
 
@@ -143,7 +146,7 @@ class Resolver:
                     continue
                 if message.rcode in _DEFINITE:
                     return message
-                causes.add(dns.rcode.to_text(dns.rcode.Rcode(message.rcode)))
+                causes.add(rcode_text(message.rcode))
                 left.remove(server)
             if left:
                 await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
@@ -164,7 +167,7 @@ class Resolver:
 def _read(name: str, rdtype: Type, message: Message) -> _Answer:
     """Follow the aliases of *message* from *name* to the records that were asked for."""
     dnssec = Dnssec.SECURE if message.is_authentic else Dnssec.INSECURE
-    if message.rcode == dns.rcode.NXDOMAIN:
+    if message.rcode == Rcode.NXDOMAIN:
         return _Answer(LookupStatus.NXDOMAIN, dnssec, text=f"{name}: no such name")
     aliases = {record.owner: str(record.value) for record in message.records if record.type == Type.CNAME}
     place, steps = name.lower(), 0

@@ -5,15 +5,29 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
+import dns.exception
 import dns.flags
 import dns.message
+import dns.name
+import dns.rcode
 import dns.rrset
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from partners.core.observation import LookupStatus, TlsaRecord
-from partners.probe.dns_message import Malformed, Message, Record, Type, name_of, parse_message, query, question
+from partners.probe.dns_message import (
+    Malformed,
+    Message,
+    Record,
+    Type,
+    _read_name,
+    name_of,
+    parse_message,
+    query,
+    question,
+    rcode_text,
+)
 from partners.probe.questions import Questions
 from partners.probe.resolver import Resolver
 from tests.kit.dns import DnsServer
@@ -90,6 +104,35 @@ class TestParse:
     def test_an_odd_name_keeps_its_form(self):
         """What a zone may hold, though no host has such a name."""
         assert name_of("a\\032b.example") == b"\x03a b\x07example\0"
+
+    @given(st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=4))
+    def test_any_label_is_written_and_read_as_dnspython_does(self, labels: list[bytes]):
+        """Escapes come back as the octets that they stand for."""
+        wire = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+        text = dns.name.Name([*labels, b""]).to_text(omit_final_dot=True)
+
+        assert name_of(text) == wire
+        assert _read_name(wire, 0) == (text, len(wire))
+
+    @given(st.text("a.\\01259é", min_size=1, max_size=12))
+    def test_any_text_is_a_name_where_it_is_one_for_dnspython(self, text: str):
+        """Half an escape, or a number beyond 255, is no name; what is not ASCII has no form here."""
+        try:
+            relative = dns.name.from_text(text, None)
+        except dns.exception.DNSException:
+            relative = dns.name.root
+        refused = relative.is_absolute() or not text.isascii()  # the final dot is not written
+        wanted = None if refused else relative.concatenate(dns.name.root).to_wire()
+
+        with contextlib.suppress(Malformed):
+            assert name_of(text) == wanted
+            return
+        assert wanted is None
+
+    @pytest.mark.parametrize("rcode", [*range(11), 15])
+    def test_a_failure_has_its_usual_name(self, rcode: int):
+        """As dig prints it."""
+        assert rcode_text(rcode) == (dns.rcode.to_text(dns.rcode.Rcode(rcode)) if rcode < 11 else "RCODE15")
 
 
 class TestQuestions:

@@ -1,27 +1,27 @@
-"""predict --jsonl by itself: it needs the portal's settings, but no app, model or database, and so starts at once."""
+"""predict --jsonl by itself: it needs the probe's settings, but no app, model or database, and so starts at once."""
 
 import argparse
-import os
 import sys
 import warnings
 
 from cryptography.utils import CryptographyDeprecationWarning
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
 from partners.core.errors import PortalError
 from partners.management.jsonl.run import CONCURRENCY, CONCURRENCY_MAX, run
-from partners.probe.configured import configured_engine
+from partners.probe.configured import ProbeSettings, configured_engine
 from partners.probe.engine import Engine
 from partners.probe.turnstile import Turnstile
 
 __all__ = ["main"]
 
 
-def main(words: list[str]) -> int:
+def main(words: list[str], settings: ProbeSettings) -> int:
     """Answer standard input line by line; return the exit status."""
+
+    def engine(turnstile: Turnstile | None) -> Engine:
+        return configured_engine(settings, turnstile=turnstile)
+
     warnings.filterwarnings("ignore", category=CryptographyDeprecationWarning)  # odd certificates are not ours to mend
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tlsportal.settings")
     parser = argparse.ArgumentParser(
         prog="manage.py predict", description="One JSON object a line in, one a line out, as they finish."
     )
@@ -31,9 +31,9 @@ def main(words: list[str]) -> int:
     )
     options = parser.parse_args(words)
     try:
-        _engine(None)  # a setting that cannot be used is told once, before any worker starts
-        return run(_engine, concurrency=options.concurrency)
-    except (ImproperlyConfigured, PortalError) as refused:
+        engine(None)  # a setting that cannot be used is told once, before any worker starts
+        return run(engine, concurrency=options.concurrency)
+    except PortalError as refused:
         print(f"tlsportal: {refused}", file=sys.stderr)
         return 1
 
@@ -43,11 +43,3 @@ def _concurrency(text: str) -> int:
     if not 1 <= number <= CONCURRENCY_MAX:
         raise argparse.ArgumentTypeError(f"it is a number from 1 to {CONCURRENCY_MAX}")
     return number
-
-
-def _engine(turnstile: Turnstile | None) -> Engine:
-    return configured_engine(settings, turnstile=turnstile)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
