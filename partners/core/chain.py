@@ -27,6 +27,7 @@ from partners.core.reasons import Reason
 
 __all__ = ["NO_ANCHORS", "Anchors", "ChainResult", "verify"]
 
+_LAST_MOMENT = datetime.max.replace(microsecond=0, tzinfo=UTC)  # RFC 5280: no end; nothing comes after it
 _LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)
 _PARTIAL_CHAIN, _NO_CHECK_TIME = 0x80000, 0x200000  # X509_V_FLAG_* of x509_vfy.h
 _CERTIFICATE_LABELS = {b"CERTIFICATE", b"X509 CERTIFICATE"}
@@ -68,16 +69,18 @@ class Anchors:
     """What is trusted: certificates and bare keys as DER. synthetic: from a tafile, so that partial chains count.
 
     sent: certificates of the peer's that a digest vouches for (DANE); others bring themselves.
+    takes_leaf: whether the leaf may be one of them, whatever its dates: of a tafile, not of TLSA records of usage 2.
     """
 
     certificates: tuple[bytes, ...] = ()
     keys: tuple[bytes, ...] = ()
     synthetic: bool = False
     sent: tuple[bytes, ...] = ()
+    takes_leaf: bool = True
     digest: bytes = field(init=False, repr=False, compare=False, default=b"")
 
     def __post_init__(self) -> None:
-        kind = b"synthetic" if self.synthetic else b""
+        kind = b"synthetic" + bytes([self.takes_leaf]) if self.synthetic else b""
         object.__setattr__(
             self, "digest", joint_digest((kind, *self.certificates, b"keys", *self.keys, b"sent", *self.sent))
         )
@@ -173,12 +176,14 @@ def _turning_points(certificates: tuple[bytes, ...]) -> tuple[datetime, ...]:
         except CertificateRefused:
             continue
         found |= {facts.not_before} if facts.not_before else set()
-        found |= {facts.not_after + timedelta(seconds=1)} if facts.not_after else set()
+        if facts.not_after and facts.not_after < _LAST_MOMENT:
+            found.add(facts.not_after + timedelta(seconds=1))
     return tuple(sorted(found))
 
 
 def _verify(chain: tuple[bytes, ...], anchors: Anchors, at: datetime, depth: int, *, strict: bool) -> ChainResult:
-    if anchors.synthetic and (chain[0] in anchors.certificates or _spki_in(chain[0], anchors.keys)):
+    takes_leaf = anchors.synthetic and anchors.takes_leaf
+    if takes_leaf and (chain[0] in anchors.certificates or _spki_in(chain[0], anchors.keys)):
         return ChainResult(trusted=True)  # usage 3: nothing but the match counts
     try:
         candidates = _in_time_first(chain[1:], at) if anchors.synthetic else chain[1:]
@@ -206,8 +211,8 @@ def _store(chain: tuple[bytes, ...], anchors: Anchors, at: datetime) -> tuple[cr
         store.set_flags(_PARTIAL_CHAIN | _NO_CHECK_TIME)
         trusted = _not_shadowed(trusted, chain, anchors, at)
         issued = {der for der in chain if any(_is_signed_by(der, key) for key in anchors.keys)}
-        trusted |= issued | {der for der in chain if _spki_in(der, anchors.keys)}
-        issued -= {der for der in chain if _spki_in(der, anchors.keys)} | {*anchors.certificates, *anchors.sent}
+        trusted |= issued | {der for der in chain[1:] if _spki_in(der, anchors.keys)}
+        issued -= {der for der in chain[1:] if _spki_in(der, anchors.keys)} | {*anchors.certificates, *anchors.sent}
     else:
         store.set_time(at)
     _openssl.X509_STORE_set_purpose(store._store, _openssl.X509_PURPOSE_SSL_SERVER)  # noqa: SLF001

@@ -214,5 +214,5 @@ def _anchors(chain: tuple[bytes, ...], records: list[TlsaRecord]) -> Anchors:
     whole = [record for record in records if record.matching_type == _FULL]
     sent = tuple(der for der in chain[1:] if der != chain[0] and any(_fits(der, record) for record in records))
     certificates = tuple(record.data for record in whole if record.selector == 0 and record.data != chain[0])
-    keys = tuple(record.data for record in whole if record.selector == 1 and not _fits(chain[0], record))
-    return Anchors(certificates, keys, synthetic=True, sent=sent)
+    keys = tuple(record.data for record in whole if record.selector == 1)
+    return Anchors(certificates, keys, synthetic=True, sent=sent, takes_leaf=False)

@@ -5,14 +5,17 @@ in tls_certkey.c; X509_load_cert_crl_file() and PEM_X509_INFO_read_bio() in Open
 """
 
 from functools import lru_cache
+from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import crypto
 
 from partners.core.certificates import DIGESTS
 from partners.core.pem import PemObject, read_pem
 from partners.core.relay import RelaySettings
 
-__all__ = ["DIGEST_SIZES", "engine_failure", "is_loadable_ca_file"]
+__all__ = ["DIGEST_SIZES", "engine_failure", "is_loadable_ca_file", "is_loadable_pair"]
 
 # Digests that OpenSSL 3 finds in its default provider -> bytes.
 DIGEST_SIZES = {
@@ -63,3 +66,22 @@ def _loads(found: PemObject) -> bool:
     except crypto.Error:
         return False
     return True
+
+
+def is_loadable_pair(certificate: bytes, key: bytes) -> bool:
+    """Whether the first certificate and the first private key of two PEM files belong together, without a password."""
+    keys = [one for one in read_pem(key).objects if one.label.endswith(b"PRIVATE KEY") and not one.header]
+    leaves = [one for one in read_pem(certificate).objects if one.label in _CERTIFICATES]
+    if not keys or not leaves:
+        return False
+    try:
+        loaded = crypto.load_privatekey(crypto.FILETYPE_ASN1, keys[0].der).to_cryptography_key()
+        leaf = crypto.load_certificate(crypto.FILETYPE_ASN1, leaves[0].der).get_pubkey().to_cryptography_key()
+    except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    public = loaded if hasattr(loaded, "public_bytes") else loaded.public_key()
+    return _spki(public) == _spki(leaf)
+
+
+def _spki(key: Any) -> bytes:
+    return bytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))

@@ -14,15 +14,16 @@ from typing import Any, Protocol, get_args, get_origin, get_type_hints
 
 from OpenSSL import crypto
 
-from partners.core.engine import is_loadable_ca_file
+from partners.core.engine import is_loadable_ca_file, is_loadable_pair
 from partners.core.errors import SettingsRefused
 from partners.core.expansion import expand
 from partners.core.grammar import parse_value
 from partners.core.levels import SecurityLevel
 from partners.core.names import shown
+from partners.core.pem import read_pem
 from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
 
-__all__ = ["FRESH_INSTALL", "NOT_SET", "Files", "MainCf", "relay_settings", "unheeded"]
+__all__ = ["FRESH_INSTALL", "NOT_SET", "Files", "MainCf", "client_certificates", "relay_settings", "unheeded"]
 
 # What a new installation's main.cf says; without the line, compatibility_level is 0 (see NOT_SET).
 FRESH_INSTALL = "3.6"
@@ -55,9 +56,11 @@ _HASHED = re.compile(r"([0-9a-f]{8})\.(\d+)", re.ASCII)
 _FAMILIES = frozenset({"ipv4", "ipv6"})
 # Parameters of the handshake, of OpenSSL and of the dialogue that no field stands for, with their defaults.
 _UNHEEDED = {
-    "line_length_limit": "2048",
-    "smtp_bind_address_enforce": "no",  # whether the address is the relay's own is not known here
-    "smtp_sasl_password_maps": "",  # with credentials smtp(8) never falls back to plaintext; the map is not read here
+    "smtp_delivery_status_filter": "",
+    "smtp_discard_ehlo_keyword_address_maps": "",
+    "smtp_dns_reply_filter": "",
+    "smtp_reply_filter": "",
+    "smtp_tls_force_insecure_host_tlsa_lookup": "no",
     "smtp_tls_per_site": "",
     "tls_config_file": "default",
     "tls_config_name": "",
@@ -65,7 +68,8 @@ _UNHEEDED = {
     "tls_ffdhe_auto_groups": "ffdhe2048 ffdhe3072",
 }
 _OPENSSL_DEFAULTS = ("/usr/lib/ssl/cert.pem", "/usr/lib/ssl/certs")  # Debian's OPENSSLDIR
-_NOT_PARAMETERS = {"postfix", "openssl", "ca_pem", "ta_files", "ca_is_known", "tls_engine_failure", "chroot", "extra"}
+_NOT_PARAMETERS = {"postfix", "openssl", "ca_pem", "ta_files", "ca_is_known", "tls_engine_failure", "chroot"}
+_NOT_PARAMETERS |= {"foreign_sources", "extra"}
 
 
 class Files(Protocol):
@@ -123,6 +127,10 @@ class MainCf:
         """Return a parameter that says yes or no."""
         return bool(_switch(name, self.value(name)))
 
+    def number(self, name: str) -> int:
+        """Return a parameter that is a number, or a time in seconds; 0 where it is not set."""
+        return _number(name, self.value(name)) if self.is_set(name) else 0
+
     def _defaults_of_release(self) -> dict[str, str]:
         """Return the defaults that changed over time; 3.11's level is "may" (RELEASE_NOTES-3.6, RELEASE_NOTES-3.11)."""
         found = {"compatibility_level": self.compatibility_level, "mail_version": str(self.release)}
@@ -169,8 +177,6 @@ def unheeded(main_cf: MainCf, *, has_policy: bool) -> str:
     """
     for name, default in _UNHEEDED.items():
         if name == "smtp_tls_per_site" and has_policy:
-            continue
-        if name == "smtp_sasl_password_maps" and main_cf.value("smtp_sasl_auth_enable").lower() != "yes":
             continue
         if main_cf.is_set(name) and (value := main_cf.value(name)) != default:
             return f"{name} = {value} is not followed"
@@ -223,16 +229,49 @@ def _engine_failure(main_cf: MainCf, queue: str, files: Files) -> str:
     ca_file = main_cf.value("smtp_tls_CAfile")
     if ca_file and not is_loadable_ca_file(files.read(posixpath.join(queue, ca_file)) or b""):
         return f"smtp_tls_CAfile {shown(ca_file)} cannot be loaded"
-    for name in ("smtp_tls_cert_file", "smtp_tls_eccert_file", "smtp_tls_dcert_file"):
-        path = main_cf.value(name)
-        if not path or main_cf.value("smtp_tls_chain_files"):
-            continue
-        content = files.read(posixpath.join(queue, path))
+    if chains := main_cf.value("smtp_tls_chain_files"):
+        return next((fault for path in _words("", chains) if (fault := _chain_fault(path, queue, files))), "")
+    for name, certificate, key in _client_files(main_cf, queue):
+        content, key_content = files.read(certificate), files.read(key)
         if content is None:
-            return f"{name} {shown(path)} cannot be read"
-        if not main_cf.value(name.replace("cert", "key")) and b"PRIVATE KEY-----" not in content:
-            return f"{name} {shown(path)} holds no private key, and no parameter names one"
+            return f"{name} {shown(certificate)} cannot be read"
+        if not is_loadable_pair(content, key_content or b""):
+            return f"{name} {shown(certificate)} and its private key {shown(key)} cannot be used"
     return ""
+
+
+def client_certificates(main_cf: MainCf) -> tuple[tuple[str, str], ...]:
+    """Return the paths of certificate and key that smtp(8) shows to a peer that asks; files that are read together."""
+    queue = main_cf.value("queue_directory")
+    if chains := main_cf.value("smtp_tls_chain_files"):
+        paths = [posixpath.join(queue, path) for path in _words("", chains)]
+        return tuple((path, path) for path in paths)
+    return tuple((certificate, key) for _name, certificate, key in _client_files(main_cf, queue))
+
+
+def _client_files(main_cf: MainCf, queue: str) -> list[tuple[str, str, str]]:
+    """Return parameter, certificate and key; the key is in the same file where no parameter names it."""
+    found = []
+    for name in ("smtp_tls_cert_file", "smtp_tls_eccert_file", "smtp_tls_dcert_file"):
+        if path := main_cf.value(name):
+            key = main_cf.value(name.replace("cert", "key")) or path
+            found.append((name, posixpath.join(queue, path), posixpath.join(queue, key)))
+    return found
+
+
+def _chain_fault(path: str, queue: str, files: Files) -> str:
+    """Return why one of smtp_tls_chain_files disables TLS: each chain in it begins with its key.
+
+    One that is not there is only complained of.
+    """
+    content = files.read(posixpath.join(queue, path))
+    if content is None:
+        return ""
+    read = read_pem(content)
+    is_key_first = bool(read.objects) and read.objects[0].label.endswith(b"PRIVATE KEY")
+    if read.is_sound and is_key_first and is_loadable_pair(content, content):
+        return ""
+    return f"smtp_tls_chain_files {shown(path)} cannot be loaded"
 
 
 def _hashed(path: str, queue: str, files: Files, owner: str, *, chroot: bool) -> list[bytes]:

@@ -48,7 +48,8 @@ class RelaySettings:
     ta_files: path as written in tafile= or smtp_tls_trust_anchor_file -> contents, or None where unreadable.
     ca_is_known: whether an empty ca_pem means that CAfile and CApath hold nothing, and not that nobody looked.
     tls_engine_failure: why smtp(8) goes on without TLS, where whoever read the files saw that: a CAfile or a client
-    certificate that cannot be loaded. inet_interfaces, proxy_interfaces: names and addresses, as written.
+    certificate that cannot be loaded. foreign_sources: kinds of address, "ipv4" or "ipv6", that
+    smtp_bind_address_enforce keeps it from using. inet_interfaces, proxy_interfaces: names and addresses, as written.
     """
 
     postfix: PostfixRelease = DEBIAN_12[0]
@@ -97,6 +98,7 @@ class RelaySettings:
     proxy_interfaces: tuple[str, ...] = ()
     tls_engine_failure: str = ""
     ca_is_known: bool = False
+    foreign_sources: frozenset[str] = frozenset()
     inet_protocols: frozenset[str] = frozenset({"ipv4", "ipv6"})
     tls_dane_digests: tuple[str, ...] = ("sha512", "sha256")
     tls_ssl_options: str = ""

@@ -14,7 +14,7 @@ from partners.core.outcome import Delivery
 from partners.core.reasons import Reason
 from partners.core.relay import RelaySettings
 
-__all__ = ["DeadEnd", "Hop", "is_dns_disabled", "is_own_mx", "route_of"]
+__all__ = ["DeadEnd", "Hop", "family_of", "is_dns_disabled", "is_own_mx", "route_of"]
 
 _LOOPBACK = ("127.0.0.1", "::1")
 _NO_SUCH = "Host or domain name not found. Name service error for name={name} type=A: Host {found}"
@@ -89,7 +89,7 @@ def is_own_mx(facts: NexthopFacts, relay: RelaySettings) -> bool:
 def _hops(host: HostFacts, relay: RelaySettings) -> Iterable[Hop]:
     if host.status is LookupStatus.FAILED:
         return (Hop(host, ""),)
-    return (Hop(host, address) for address in host.addresses if _family(address) in relay.inet_protocols)
+    return (Hop(host, address) for address in host.addresses if family_of(address) in relay.inet_protocols)
 
 
 def _failed(text: str, *, momentary: bool) -> DeadEnd:
@@ -155,12 +155,13 @@ def _canonical(word: str) -> str:
         return word
 
 
-def _family(address: str) -> str:
+def family_of(address: str) -> str:
+    """Return "ipv4" or "ipv6"."""
     return "ipv6" if ":" in address else "ipv4"
 
 
 def _family_rank(hop: Hop, relay: RelaySettings) -> bool:
-    return relay.smtp_address_preference in {"ipv4", "ipv6"} and _family(hop.address) != relay.smtp_address_preference
+    return relay.smtp_address_preference in {"ipv4", "ipv6"} and family_of(hop.address) != relay.smtp_address_preference
 
 
 def _balanced(hops: list[Hop], relay: RelaySettings) -> list[Hop]:
@@ -168,7 +169,7 @@ def _balanced(hops: list[Hop], relay: RelaySettings) -> list[Hop]:
     limit = relay.smtp_mx_address_limit
     if not relay.smtp_balance_inet_protocols or len(hops) <= limit or not limit:
         return hops
-    counts = {family: sum(_family(hop.address) == family for hop in hops) for family in ("ipv4", "ipv6")}
+    counts = {family: sum(family_of(hop.address) == family for hop in hops) for family in ("ipv4", "ipv6")}
     if not all(counts.values()):
         return hops
     if counts["ipv6"] <= limit // 2:
@@ -176,11 +177,11 @@ def _balanced(hops: list[Hop], relay: RelaySettings) -> list[Hop]:
     elif counts["ipv4"] <= limit // 2:
         targets = {"ipv4": counts["ipv4"], "ipv6": limit - counts["ipv4"]}
     else:
-        of_v4 = (limit + (_family(hops[0].address) == "ipv4")) // 2
+        of_v4 = (limit + (family_of(hops[0].address) == "ipv4")) // 2
         targets = {"ipv4": of_v4, "ipv6": limit - of_v4}
     kept = []
     for hop in hops:
-        family = _family(hop.address)
+        family = family_of(hop.address)
         if targets[family] > 0:
             targets[family] -= 1
             kept.append(hop)

@@ -1,6 +1,6 @@
 """judge(): what smtp(8) would do with a message to a nexthop, from stored facts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -13,7 +13,7 @@ from partners.core.observation import PERMISSIVE, HostFacts, NexthopFacts, NotMe
 from partners.core.outcome import Delivery, HostOutcome, JudgedPolicy, TlsStatus, Verdict
 from partners.core.reasons import Reason
 from partners.core.relay import RelaySettings
-from partners.core.route import DeadEnd, Hop, route_of
+from partners.core.route import DeadEnd, Hop, family_of, route_of
 from partners.core.session import Place, SessionOutcome, judge_session
 from partners.core.tls_required import is_waived, waived_settings
 from partners.core.walk import Row, walk
@@ -38,6 +38,7 @@ class _Case:
     relay: RelaySettings
     now: datetime
     port: int
+    credentialed: Collection[str] = ()
 
 
 def judge(
@@ -51,17 +52,19 @@ def judge(
     key: str | None = None,
     headers: Iterable[str] = (),
     momentary: bool = False,
+    credentialed: Collection[str] = (),
 ) -> Verdict:
     """Say what happens to a message of *message_age* seconds with *headers* to the nexthop of *facts*.
 
     policy: the entry that the lookup found under *key*; None for main.cf's level.
+    credentialed: MX hosts for which the relay has SASL credentials, which it does not send in plaintext.
     momentary: the facts are of this moment, so that a lookup that failed defers the message; otherwise it says nothing.
     Errors: none for facts about the world; ValueError where the nexthop names a port that does not exist.
     """
     if is_waived(headers, relay):
         policy, key, relay = None, None, waived_settings(relay)
     effective = resolve(policy, relay)
-    case = _Case(effective, policy, facts, peers, relay, now, nexthop_port(facts.nexthop))
+    case = _Case(effective, policy, facts, peers, relay, now, nexthop_port(facts.nexthop), credentialed)
     blank = Verdict(
         facts.nexthop, key, effective.level, Delivery.UNKNOWN, TlsStatus.NONE, None, "", "", (), (), None
     )  # fmt: skip
@@ -85,7 +88,7 @@ def profiles_needed(
         (hop.address, port, profile_for(here, facts.nexthop, _name_in_force(hop.host, relay)))
         for hop in route
         for here in (resolve_at(effective, policy, facts, hop.host, relay),)
-        if _barred(here, _name_in_force(hop.host, relay)) is None
+        if (_barred(here, _name_in_force(hop.host, relay)) or _without_source(hop.address, relay)) is None
     )
 
 
@@ -124,7 +127,7 @@ def _address_row(case: _Case, hop: Hop) -> Row:
         return _row(case, hop, session, None, effective=case.effective, unknown=Reason.LOOKUP_FAILED.value)
     effective = resolve_at(case.effective, case.policy, case.facts, hop.host, case.relay)
     mx_host = _name_in_force(hop.host, case.relay)
-    if (barred := _barred(effective, mx_host)) is not None:
+    if (barred := _barred(effective, mx_host) or _without_source(hop.address, case.relay)) is not None:
         unknown = barred.text if barred.delivery is Delivery.UNKNOWN else ""
         return _row(case, hop, barred, None, effective=effective, unknown=unknown)
     seen = _seen(case, hop.address, profile_for(effective, case.facts.nexthop, mx_host))
@@ -135,6 +138,8 @@ def _address_row(case: _Case, hop: Hop) -> Row:
     logged = _written(hop.host, case.relay) or mx_host
     place = Place(case.facts.nexthop, mx_host, f"{logged}[{hop.address}]", hop.is_best, case.port == SMTP_PORT)
     session = judge_session(seen, effective, place, case.relay, case.now)
+    if mx_host in case.credentialed:
+        session = replace(session, fallback=False)
     unknown = ""
     if effective.unknown and session.tls_status is not TlsStatus.NONE:
         session = SessionOutcome(Delivery.UNKNOWN, "", effective.unknown, reasons=(Reason.NOT_MEASURED,))
@@ -160,6 +165,13 @@ def _barred(effective: EffectivePolicy, mx_host: str) -> SessionOutcome | None:
     if effective.is_without_wrapper:
         return SessionOutcome(Delivery.DEFER, "", "", reasons=(Reason.WRAPPERMODE_NEEDS_TLS,))
     return None
+
+
+def _without_source(address: str, relay: RelaySettings) -> SessionOutcome | None:
+    """smtp_bind_address_enforce: no connection is made from another address than smtp_bind_address."""
+    if family_of(address) not in relay.foreign_sources:
+        return None
+    return SessionOutcome(Delivery.DEFER, "4.4.0", "server configuration error", reasons=(Reason.CONNECT_FAILED,))
 
 
 def _seen(case: _Case, address: str, wanted: TlsProfile) -> PeerFacts | NotMeasured | None:

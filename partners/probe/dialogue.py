@@ -17,6 +17,7 @@ from itertools import islice
 
 from partners.core.observation import Stage
 from partners.probe.limits import Limits
+from partners.probe.manner import USUAL, Manner
 from partners.probe.reply import Reply, ReplyParser, cleaned
 
 __all__ = ["CLOSING", "Dialogue", "Seen", "Want"]
@@ -59,7 +60,7 @@ class Seen:
 class Dialogue:
     """One session from the greeting on."""
 
-    def __init__(self, ehlo_name: str, limits: Limits, *, wrapper: bool = False) -> None:
+    def __init__(self, ehlo_name: str, limits: Limits, *, wrapper: bool = False, manner: Manner = USUAL) -> None:
         """Begin; *wrapper*: all of it is under TLS already, so that there is no STARTTLS."""
         self.seen = Seen()
         self._wrapper = wrapper
@@ -67,7 +68,9 @@ class Dialogue:
         self.want = Want.READ
         self.stop = ""
         self._ehlo_name = ehlo_name
-        self._parser = ReplyParser(reply_bytes=limits.reply_bytes, reply_lines=limits.reply_lines)
+        self._parser = ReplyParser(
+            reply_bytes=limits.reply_bytes, reply_lines=limits.reply_lines, line_limit=manner.line_limit
+        )
         self._output = bytearray()
         self._state: Callable[[Reply], None] = self._greeted
 

@@ -17,6 +17,7 @@ class Limits:
     connect: timedelta = timedelta(seconds=15)
     greeting: timedelta = timedelta(seconds=45)
     reply: timedelta = timedelta(seconds=30)
+    starttls: timedelta = timedelta(seconds=30)  # the reply to it
     handshake: timedelta = timedelta(seconds=30)
     quit: timedelta = timedelta(seconds=2)
     session: timedelta = timedelta(seconds=90)

@@ -34,6 +34,9 @@ _SEPARATORS = re.compile(r"[\s,:]+")
 _WORD = re.compile(r"(?![!+@-])[^\s\0]+")  # as Postfix hands it on; for OpenSSL ";" separates too
 
 
+_Pairs = tuple[tuple[str, str], ...]
+
+
 class Contexts:
     """Makes and keeps the contexts of one engine.
 
@@ -43,18 +46,22 @@ class Contexts:
 
     def __init__(self, certificate: str = "", key: str = "") -> None:
         self._certificate, self._key = certificate, key
-        self._made: OrderedDict[TlsProfile, ssl.SSLContext] = OrderedDict()
+        self._made: OrderedDict[tuple[TlsProfile, _Pairs], ssl.SSLContext] = OrderedDict()
         self.of(PERMISSIVE)
 
-    def of(self, profile: TlsProfile) -> ssl.SSLContext:
-        """Return the context of *profile*. Errors: ValueError for a profile that Postfix could not use either."""
-        if profile not in self._made:
-            self._made[profile] = self._make(profile)
+    def of(self, profile: TlsProfile, certificates: _Pairs = ()) -> ssl.SSLContext:
+        """Return the context of *profile*. Errors: ValueError for a profile that Postfix could not use either.
+
+        certificates: paths of certificate and key, instead of the engine's own.
+        """
+        asked = (profile, certificates)
+        if asked not in self._made:
+            self._made[asked] = self._make(profile, certificates)
             if len(self._made) > CONTEXTS_MAX:
                 self._made.popitem(last=False)
-        return self._made[profile]
+        return self._made[asked]
 
-    def _make(self, profile: TlsProfile) -> ssl.SSLContext:
+    def _make(self, profile: TlsProfile, certificates: _Pairs) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never create_default_context: it judges
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -67,17 +74,19 @@ class Contexts:
                 if version not in allowed:
                     context.options |= switch
         note_requests(context)
-        if self._certificate:
-            self._load(context)
+        for certificate, key in certificates:
+            _load(context, certificate, key, f"client certificate {certificate}")
+        if self._certificate and not certificates:
+            _load(context, self._certificate, self._key, f"TLSPORTAL_PROBE_CLIENT_CERT {self._certificate}")
         return context
 
-    def _load(self, context: ssl.SSLContext) -> None:
-        try:
-            context.load_cert_chain(self._certificate, self._key or None, password=_no_password)
-        except (OSError, ValueError) as cause:
-            subject = f"TLSPORTAL_PROBE_CLIENT_CERT {self._certificate}"
-            cure = "name PEM files that the worker may read, the key without a password"
-            raise SettingsRefused(subject, f"it cannot be used: {cause}", cure) from cause
+
+def _load(context: ssl.SSLContext, certificate: str, key: str, subject: str) -> None:
+    try:
+        context.load_cert_chain(certificate, key or None, password=_no_password)
+    except (OSError, ValueError) as cause:
+        cure = "name PEM files that the worker may read, the key without a password"
+        raise SettingsRefused(subject, f"it cannot be used: {cause}", cure) from cause
 
 
 def allowed_protocols(text: str) -> frozenset[str]:

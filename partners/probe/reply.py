@@ -6,10 +6,10 @@ it cuts them, and text beyond its limit is not there.
 
 from dataclasses import dataclass
 
-__all__ = ["LINE_LIMIT", "OVERLONG", "TEXT_LIMIT", "Reply", "ReplyParser", "TooMuch", "cleaned"]
+__all__ = ["LINE_LIMIT", "OVERLONG_LINES", "TEXT_LIMIT", "Reply", "ReplyParser", "TooMuch", "cleaned"]
 
 LINE_LIMIT = 2048  # postconf(5) line_length_limit: of a line, and of the reply's text before a line is added
-OVERLONG = 4096  # octets; Postfix 3.10 gives the connection up at such a line, older releases read past it
+OVERLONG_LINES = 2  # so many limits; Postfix 3.10 gives the connection up at such a line, older releases read past it
 TEXT_LIMIT = 512  # what facts keep of a reply's text
 _DIGITS = b"0123456789"
 _PRINTABLE = bytes(ord("?") if octet < 32 or octet == 127 else octet for octet in range(256))
@@ -41,12 +41,12 @@ class Reply:
 class ReplyParser:
     """Collects bytes and gives back the reply once its last line is there.
 
-    reply_bytes, reply_lines: how much one reply may take before TooMuch is raised.
-    was_overlong: whether a line came that is longer than OVERLONG.
+    reply_bytes, reply_lines: how much one reply may take before TooMuch is raised. line_limit: see LINE_LIMIT.
+    was_overlong: whether a line came that is longer than OVERLONG_LINES allow.
     """
 
-    def __init__(self, *, reply_bytes: int, reply_lines: int) -> None:
-        self._reply_bytes, self._reply_lines = reply_bytes, reply_lines
+    def __init__(self, *, reply_bytes: int, reply_lines: int, line_limit: int = LINE_LIMIT) -> None:
+        self._reply_bytes, self._reply_lines, self._line_limit = reply_bytes, reply_lines, line_limit
         self.was_overlong = False
         self._rest = bytearray()
         self._lines: list[bytes] = []
@@ -62,7 +62,7 @@ class ReplyParser:
             line = bytes(self._rest[:end])
             del self._rest[: end + 1]
             self._searched = 0
-            self.was_overlong |= end >= OVERLONG
+            self.was_overlong |= end >= OVERLONG_LINES * self._line_limit
             self._count(end + 1)
             if reply := self._take(line):
                 return reply
@@ -90,8 +90,8 @@ class ReplyParser:
 
     def _take(self, line: bytes) -> Reply | None:
         # A NUL ends the line for Postfix, whose strings end there; printable() makes "?" of other control characters.
-        line = line.rstrip(b"\r").partition(b"\0")[0][:LINE_LIMIT].translate(_PRINTABLE)
-        if self._kept < LINE_LIMIT:
+        line = line.rstrip(b"\r").partition(b"\0")[0][: self._line_limit].translate(_PRINTABLE)
+        if self._kept < self._line_limit:
             self._kept += len(line) + bool(self._lines)
             self._lines.append(line)
         digits = len(line) - len(line.lstrip(_DIGITS))

@@ -15,6 +15,7 @@ from partners.core.observation import PERMISSIVE, NotMeasured, NotMeasuredCause,
 from partners.probe.dialogue import CLOSING, Dialogue, Seen, Want
 from partners.probe.handshake import SecureLayer, TlsFailed
 from partners.probe.limits import Limits
+from partners.probe.manner import USUAL, Manner
 from partners.probe.profiles import Contexts
 from partners.probe.reply import TooMuch, cleaned
 from partners.probe.transport import Wire
@@ -30,11 +31,12 @@ class PeerClosed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to probe: the nominal port stays in the facts, whatever a port map makes of it."""
+    """What to probe, and as whom: the nominal port stays in the facts, whatever a port map makes of it."""
 
     address: str
     port: int
     profile: TlsProfile = PERMISSIVE
+    manner: Manner = USUAL
 
 
 Progress = Callable[[Target, Stage], None]
@@ -58,8 +60,10 @@ class Session:
 
     def __init__(self, target: Target, settings: SessionSettings, progress: Progress) -> None:
         self._target, self._settings, self._progress = target, settings, progress
-        self._limits = settings.limits
-        self._dialogue = Dialogue(settings.ehlo_name, settings.limits, wrapper=target.profile.wrapper)
+        self._limits = target.manner.limited(settings.limits)
+        self._dialogue = Dialogue(
+            settings.ehlo_name, self._limits, wrapper=target.profile.wrapper, manner=target.manner
+        )
         self._stage = Stage.CONNECT
         self._tls: TlsFacts | None = None
         self._secure: SecureLayer | None = None
@@ -130,7 +134,7 @@ class Session:
             return
         match cause:
             case _ if self._is_leaving and isinstance(cause, TooMuch | TlsFailed | OSError):
-                self._finish(answered=False)
+                self._finish(is_closed=isinstance(cause, OSError))
             case TooMuch():
                 self._done.set_result(self.not_measured(NotMeasuredCause.TOO_MUCH, str(cause)))
             case TlsFailed():
@@ -148,13 +152,15 @@ class Session:
         dialogue.receive(octets)
         if dialogue.stage is not self._stage:
             self._enter(dialogue.stage)
-            self._wait(self._limits.reply)
+            self._wait(self._limits.starttls if dialogue.stage is Stage.STARTTLS else self._limits.reply)
+        elif self._target.manner.helo and self._stage in {Stage.GREETING, Stage.EHLO}:
+            self._wait(self._limits.reply)  # the relay's patience, which each read has anew
         self._say(dialogue.output())
         if dialogue.want is Want.TLS:
             self._begin_tls()
         elif dialogue.want is Want.CLOSE:
             self._is_leaving = True
-            self._wait(self._limits.quit)
+            self._wait(self._limits.reply if self._is_closing_told else self._limits.quit)
 
     def _say(self, octets: bytes) -> None:
         if self._secure is not None:
@@ -164,7 +170,7 @@ class Session:
 
     def _begin_tls(self) -> None:
         profile = self._target.profile
-        context = self._settings.contexts.of(profile)
+        context = self._settings.contexts.of(profile, self._target.manner.certificates)
         self._secure = SecureLayer(context, profile.servername, self._limits)
         self._wait(self._limits.handshake)
         self._shake(self._secure)
@@ -197,19 +203,23 @@ class Session:
             self._hear(octets)
 
     def _leave(self, octets: bytes) -> None:
-        """Take the answer to QUIT, or the end; it counts only after a 421 to STARTTLS.
-
-        There a peer that stays gets the message in plaintext at level may, and one that closes does not.
-        """
+        """Take the answer to QUIT, or the end; it counts only after a 421 to STARTTLS."""
         if octets and self._secure is not None:
             self._secure.feed(octets)
             if self._secure.read() is None:
                 return
-        self._finish(answered=bool(octets))
+        self._finish(is_closed=not octets)
 
-    def _finish(self, *, answered: bool) -> None:
+    @property
+    def _is_closing_told(self) -> bool:
+        """Whether the peer answered STARTTLS with 421: one that stays gets the message in plaintext at level may, and
+        one that closes does not. Silence is no end, however late a busy peer answers QUIT.
+        """
+        return self._stage is Stage.STARTTLS and self._dialogue.seen.starttls_code == CLOSING
+
+    def _finish(self, *, is_closed: bool) -> None:
         dialogue = self._dialogue
-        if not answered and self._stage is Stage.STARTTLS and dialogue.seen.starttls_code == CLOSING:
+        if is_closed and self._is_closing_told:
             dialogue.stop = "closed"
         if dialogue.is_temporary and self._tls is None:
             seen = dialogue.seen
@@ -237,7 +247,7 @@ class Session:
         if self._loop.time() < self._deadline:
             self._timer = self._loop.call_at(self._deadline, self._look_at_the_clock)
         elif self._is_leaving:
-            self._finish(answered=False)
+            self._finish(is_closed=False)
         else:
             connecting = self._stage is Stage.CONNECT
             cause = NotMeasuredCause.CONNECT_TIMEOUT if connecting else NotMeasuredCause.TIMEOUT

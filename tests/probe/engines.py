@@ -19,6 +19,7 @@ IMPATIENT = Limits(
     connect=1.0 * SECOND,
     greeting=1.0 * SECOND,
     reply=1.0 * SECOND,
+    starttls=1.0 * SECOND,
     handshake=1.0 * SECOND,
     quit=0.2 * SECOND,
     session=5 * SECOND,

@@ -11,11 +11,12 @@ import time
 import pytest
 
 from partners.core.observation import NotMeasured, NotMeasuredCause, PeerFacts, Stage
-from partners.probe.session import Target
+from partners.probe.manner import Manner
+from partners.probe.session import Outcome, Target
 from tests.kit.ca import Certificate, root_ca, self_signed
 from tests.kit.lab import Lab
 from tests.kit.script import CLOSE, CLOSING_421, RESET, SILENCE, Handshake, Reply, Say, Script, Tls
-from tests.kit.smtpd import Smtpd
+from tests.kit.smtpd import Peer, Smtpd
 from tests.probe.engines import IMPATIENT, engine_for, lab_engine, probed
 
 CAUSE = NotMeasuredCause
@@ -120,6 +121,52 @@ async def test_a_421_that_closes_is_told_apart(smtpd: Smtpd):
 
     assert isinstance(seen, PeerFacts)
     assert (seen.ended, seen.stop, seen.starttls_code) == (Stage.STARTTLS, "closed", 421)
+
+
+@pytest.mark.parametrize(
+    "quit_reply",
+    [
+        pytest.param(Say("221 2.0.0 Bye", delay=0.5), id="late"),
+        pytest.param(SILENCE, id="never"),
+    ],
+)
+async def test_a_421_that_stays_is_no_lost_connection(smtpd: Smtpd, quit_reply: Say):
+    """A busy peer may answer QUIT later than the probe waits elsewhere; only an end is an end."""
+    stays = Script(tls=Tls(LEAF), replies={"STARTTLS": "421 4.3.2 I stay", "QUIT": quit_reply})
+
+    seen = await probed(smtpd.peer(script=stays), limits=IMPATIENT)
+
+    assert isinstance(seen, PeerFacts)
+    assert (seen.ended, seen.stop, seen.starttls_code) == (Stage.STARTTLS, "reply", 421)
+
+
+async def test_a_421_that_closes_late_is_a_lost_connection(smtpd: Smtpd):
+    """The end counts whenever it comes, up to the patience for a reply."""
+    closes = Script(tls=Tls(LEAF), replies={"STARTTLS": "421 4.3.2 Bye", "QUIT": Say(delay=0.5, then="close")})
+
+    seen = await probed(smtpd.peer(script=closes), limits=IMPATIENT)
+
+    assert isinstance(seen, PeerFacts)
+    assert (seen.ended, seen.stop) == (Stage.STARTTLS, "closed")
+
+
+async def test_a_relay_has_its_own_patience_and_limit(smtpd: Smtpd):
+    """smtp_helo_timeout counts for each read anew; line_length_limit hides what comes later in a reply."""
+    drips = smtpd.peer(script=script("GREETING", Say("220 mx ESMTP", fragment=4, pause=0.4)))
+    slow = smtpd.peer(script=script("GREETING", Say("220 mx ESMTP", delay=1.5)))
+    long = smtpd.peer(script=script("EHLO", "250-mx\n" + "250-" + "y" * 600 + "\n250 STARTTLS"))
+    hasty = Manner(helo=1, line_limit=512)
+
+    async def met(peer: Peer) -> Outcome:
+        return await engine_for(peer).probe(Target("127.0.0.1", 25, manner=hasty))
+
+    found_slow, found_long = await met(slow), await met(long)
+
+    assert isinstance(await met(drips), PeerFacts)
+    assert isinstance(found_slow, NotMeasured)
+    assert found_slow.cause is CAUSE.TIMEOUT
+    assert isinstance(found_long, PeerFacts)
+    assert not found_long.starttls_offered
 
 
 async def test_a_5xx_greeting_is_a_fact(smtpd: Smtpd):

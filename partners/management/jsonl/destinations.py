@@ -10,7 +10,9 @@ from ipaddress import AddressValueError, IPv4Address
 
 from partners.core.grammar import Invalid, ParsedPolicy
 from partners.core.names import Nexthop, NexthopKind
+from partners.core.policy_maps import PolicySource
 from partners.core.relay import PostfixRelease, RelaySettings
+from partners.probe.manner import USUAL, Manner
 
 __all__ = ["DESTINATIONS_MAX", "Destination", "is_address", "next_hops"]
 
@@ -25,7 +27,7 @@ class Destination:
     """One next-hop with the entry that the relay finds for it.
 
     key: of the table, None where main.cf's level applies; unknown: why it is not known which entry does.
-    is_fallback: of smtp_fallback_relay.
+    is_fallback: of smtp_fallback_relay. manner: of the relay in a session. passwords: smtp_sasl_password_maps.
     """
 
     nexthop: Nexthop
@@ -34,6 +36,8 @@ class Destination:
     key: str | None
     unknown: str
     is_fallback: bool = False
+    manner: Manner = USUAL
+    passwords: tuple[PolicySource, ...] = ()
 
 
 def next_hops(text: str, release: PostfixRelease) -> Iterator[Nexthop]:

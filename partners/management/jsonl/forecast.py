@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from partners.core.levels import SecurityLevel
 from partners.core.names import Nexthop
 from partners.core.observation import (
     LookupStatus,
@@ -24,6 +25,7 @@ from partners.core.route import is_dns_disabled, is_own_mx
 from partners.core.several import Element
 from partners.core.verdict import judge, profiles_needed
 from partners.management.jsonl.destinations import Destination, is_address
+from partners.management.jsonl.relay_manner import has_credentials
 from partners.management.jsonl.request import Request
 from partners.probe.session import Target
 
@@ -63,7 +65,7 @@ def targets_of(destination: Destination, facts: NexthopFacts, request: Request) 
     if destination.unknown:
         return []
     needed = profiles_needed(destination.policy, facts, destination.relay, headers=request.headers)
-    return [Target(address, port, profile) for address, port, profile in needed]
+    return [Target(address, port, profile, destination.manner) for address, port, profile in needed]
 
 
 def forecast(
@@ -77,6 +79,8 @@ def forecast(
     own = is_own_mx(facts, destination.relay)
     if destination.unknown:
         return Element(_unknown(destination, facts), is_fallback=destination.is_fallback, is_own_mx=own)
+    names = {name for host in facts.hosts for name in (host.name, host.canonical) if name}
+    known = {name: has_credentials(destination.passwords, name, facts.nexthop) for name in names}
     verdict = judge(
         destination.policy,
         facts,
@@ -87,8 +91,20 @@ def forecast(
         key=destination.key,
         headers=request.headers,
         momentary=True,
+        credentialed=frozenset(host for host, has in known.items() if has),
     )
+    if None in known.values() and _depends_on_credentials(verdict, request):
+        cause = "whether there are credentials: a table of smtp_sasl_password_maps cannot be read here"
+        return Element(_unknown(replace(destination, unknown=cause), facts), destination.is_fallback, own)
     return Element(verdict, is_fallback=destination.is_fallback, is_own_mx=own)
+
+
+def _depends_on_credentials(verdict: Verdict, request: Request) -> bool:
+    """Whether the message would be sent in plaintext after TLS failed, which credentials prevent."""
+    return bool(request.message_age) and any(
+        (row.effective is SecurityLevel.MAY and row.delivery is not Delivery.DELIVER) or row.plaintext
+        for row in verdict.hosts
+    )
 
 
 def _as_met(outcome: PeerFacts | NotMeasured) -> PeerFacts | NotMeasured:

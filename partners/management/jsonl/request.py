@@ -14,6 +14,7 @@ from partners.core.policy_maps import Found, find_policy, read_sources, rows
 from partners.core.relay import DEBIAN_12, OpensslRelease, PostfixRelease, RelaySettings
 from partners.management.jsonl.destinations import DESTINATIONS_MAX, Destination, next_hops
 from partners.management.jsonl.relay_files import RelayFiles
+from partners.management.jsonl.relay_manner import credentials, foreign_sources, manner_of
 
 __all__ = ["Request", "RequestReader", "Unusable", "identity_of"]
 
@@ -98,7 +99,9 @@ class RequestReader:
         found = _found(fields, nexthop.text, main_cf, self._files)
         relay, policy = self._relay(fields, main_cf, found)
         unknown = found.unknown or unheeded(main_cf, has_policy=_has_policy(fields, main_cf))
-        return Destination(nexthop, relay, policy, found.key, unknown, is_fallback)
+        relay = relay.with_(foreign_sources=foreign_sources(main_cf))
+        manner, passwords = manner_of(main_cf, relay, self._files), credentials(main_cf, self._files)
+        return Destination(nexthop, relay, policy, found.key, unknown, is_fallback, manner, passwords)
 
     def _relay(self, fields: dict[str, Any], main_cf: MainCf, found: Found) -> _Kept:
         """Return the relay and the entry as it reads it, made anew only where a file has changed since."""

@@ -16,6 +16,7 @@ from tests.oracle.cases import (
     names,
     odd_words,
     protocols,
+    rare,
     settings,
     several,
     smtp,
@@ -43,5 +44,6 @@ MODULES = (
     several,
     wild,
     mixed,
+    rare,
 )
 ALL: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)
