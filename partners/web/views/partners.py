@@ -9,7 +9,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -21,18 +20,18 @@ from partners.models import Channel, Membership
 from partners.reports.alerts import alerts_of
 from partners.reports.compared import compared
 from partners.reports.drafts import open_changes
-from partners.reports.headline import headline, short_cause
+from partners.reports.headline import headline
 from partners.reports.journal import journal
 from partners.reports.lines import Line, as_lines, published_lines
-from partners.reports.listing import HARM, SORTS, Chosen, ListRow, PartnerList, every_row, partner_list
+from partners.reports.listing import HARM, SORTS, Chosen, PartnerList, every_row, partner_list
 from partners.reports.notices import notices_of
 from partners.reports.partners import ChannelPage, channel_page
 from partners.reports.people import name_of
 from partners.reports.rollover import rollover_rows
-from partners.reports.sentences import team_sentence
 from partners.reports.shown import PinRow, chain_rows, matrix, pin_rows, shown_at
 from partners.reports.watching import look_state
 from partners.web.access import door, reader
+from partners.web.rows import worded_rows
 from partners.web.sheets import sheet
 from partners.web.ways import ways_out
 
@@ -135,8 +134,7 @@ def _list_context(found: PartnerList, chosen: Chosen, now: datetime) -> dict[str
     return {
         "found": found,
         "chosen": chosen,
-        "rows": [_told(row, now) for row in found.rows],
-        "now": now,
+        "rows": worded_rows(found.rows, now=now),
         "views": [_view(word, found.counts.get(word, found.everything), chosen) for word in ("", *HARM)],
         "chips": list(_chips(chosen)),
         "heads": {name: _sorted(name, chosen) for name in SORTS},
@@ -147,12 +145,6 @@ def _list_context(found: PartnerList, chosen: Chosen, now: datetime) -> dict[str
         "protections": [one.value for one in Protection],
         "hidden": {name: text for name, text in given.items() if name in {"state", "sort", "mine"}},
     }
-
-
-def _told(row: ListRow, now: datetime) -> tuple[ListRow, bool, str, str]:
-    """Return *row* with whether it ends soon, its cause in a few words, and the time left."""
-    left = timeuntil(row.ends_at, now, depth=1) if row.ends_at else ""
-    return row, row.ends_soon(now), short_cause(row.cause) or team_sentence(row.cause), left
 
 
 def _url(given: Mapping[str, str], **more: str) -> str:

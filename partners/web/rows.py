@@ -1,0 +1,62 @@
+"""Rows of the partner list as texts: fifty of them cost a page most of its time, so nothing is worded twice."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import cache
+
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timesince import timesince, timeuntil
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from partners.core.outcome import Delivery
+from partners.reports.headline import short_cause
+from partners.reports.listing import ListRow
+from partners.reports.sentences import team_sentence
+
+__all__ = ["worded_rows"]
+
+_ADDRESS_OF = 0  # stands for a channel in the address that is filled in
+
+
+def worded_rows(rows: Iterable[ListRow], *, now: datetime) -> list[dict[str, str]]:
+    """Return *rows* as the template prints them, in the reader's language."""
+    day = cache(lambda moment: date_format(localtime(moment), "j M Y"))
+    lowered = cache(lambda moment: _("lowered until %s") % date_format(localtime(moment), "j M"))
+    left = cache(lambda days: _left(now + timedelta(days=days), now))
+    ago = cache(lambda minutes: timesince(now - timedelta(minutes=minutes), now, depth=1))
+    cause = cache(lambda code: short_cause(code) or team_sentence(code))
+    hosts = cache(lambda pair: _("%(taking)s of %(hosts)s") % {"taking": pair[0], "hosts": pair[1]})
+    address = reverse("partner-detail", args=[_ADDRESS_OF])
+    head, tail = address.rsplit(str(_ADDRESS_OF), 1)
+    worded = []
+    for row in rows:
+        soon, over = row.ends_soon(now), row.ends_at is not None and row.ends_at < now
+        worded.append(
+            {
+                "url": f"{head}{row.pk}{tail}",
+                "name": row.name,
+                "key": row.key if row.keys <= 1 else f"{row.key} +{row.keys - 1}",
+                "state": row.state,
+                "ends": left((row.ends_at - now).days) if soon and row.ends_at else "",
+                "level": row.level,
+                "agreed": row.agreed,
+                "lowered": lowered(row.lowered_until) if row.lowered_until else "",
+                "delivery": row.delivery,
+                "tls": row.tls_status if row.delivery == Delivery.DELIVER.value and row.tls_status != "none" else "",
+                "cause": cause(row.cause) if row.cause and row.state != "compliant" else "",
+                "hosts": hosts((row.taking, row.hosts)) if row.hosts else "",
+                "ends_on": day(row.ends_at) if row.ends_at else "",
+                "used": str(row.used),
+                "tone": "bad" if over else "risk" if soon else "ok",
+                "owner": row.owner,
+                "seen": ago(max(int((now - row.seen_at).total_seconds() // 60), 0)) if row.seen_at else "",
+            }
+        )
+    return worded
+
+
+def _left(ends_at: datetime, now: datetime) -> str:
+    """Say when a certificate ends on which mail rests."""
+    return _("Ran out") if ends_at < now else _("Ends in %(left)s") % {"left": timeuntil(ends_at, now, depth=1)}
