@@ -12,6 +12,7 @@ import structlog
 from django.db import transaction
 
 from partners.actions.endpoints import Tying, tie_nexthops, tying_of
+from partners.actions.holding import judge_seen_again
 from partners.actions.inforce import maps_in_force
 from partners.actions.judging import judge_nexthops
 from partners.actions.leases import NexthopClaim
@@ -67,6 +68,8 @@ def record_answers(batch: Sequence[Answer], *, now: datetime) -> int:
         kept = {pk: noted[pk] for pk in held}
         _note(kept)
         moved = tie_nexthops([one.tying for one in kept.values()], now=now)
+        to_judge = sorted(pk for pk, one in kept.items() if one.is_new or pk in moved)
+        judge_seen_again(nexthops=to_judge, now=now)
         for pk, row in held.items():
             one = kept[pk]
             row.lease_token, row.lease_until, row.crashes, row.asked_by = "", None, 0, ""
@@ -74,7 +77,7 @@ def record_answers(batch: Sequence[Answer], *, now: datetime) -> int:
         update_rows(list(held.values()), ["lease_token", "lease_until", "crashes", "asked_by", "due_at"])
     for claim in (answer.claim for answer in batch if answer.claim.pk not in held):
         log.warning("probe.dropped", nexthop=claim.key, cause="lease lost")
-    judge_nexthops([pk for pk, one in kept.items() if one.is_new or pk in moved], now=now)
+    judge_nexthops(to_judge, now=now)
     return len(kept)
 
 

@@ -9,6 +9,7 @@ from partners.actions import audit
 from partners.actions.access import demand_approver, demand_editor, single_operator_mode
 from partners.actions.changes import draft_and_row, write_change
 from partners.actions.drafts import Snapshot
+from partners.actions.holding import judge_again
 from partners.actions.relay_groups import settings_of
 from partners.core.errors import ActionRefused, GuardRefused, RefusedInput, SamePersonRefused, StaleRefused
 from partners.core.grammar import digest_of
@@ -111,6 +112,7 @@ def _demand_digests(pin: Pin) -> None:
 
 def _decide(pin: Pin, state: Pin.State, *, by: User, now: datetime, word: str, alone: bool) -> None:
     """Move *pin* from proposed to *state*, if nobody decided in between."""
+    judge_again([pin.channel_id], now=now)
     decided = Pin.objects.filter(pk=pin.pk, state=Pin.State.PROPOSED).update(
         state=state, decided_by=by, decided_at=now, word=word, single_operator=alone
     )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from partners.actions import audit
 from partners.actions.access import demand_editor, may_propose
 from partners.actions.changes import draft_and_row, write_change
+from partners.actions.holding import judge_again
 from partners.actions.standings import restand
 from partners.core.certificates import (
     DIGESTS,
@@ -81,6 +82,7 @@ def submit(channel: Channel, content: bytes | str, *, by: User, now: datetime, o
     digests = seen.key_digests if of_key else seen.digests
     _demand_new(channel, digests)
     with transaction.atomic():
+        judge_again([channel.pk], now=now)
         pin = Pin.objects.create(
             channel=channel,
             of_key=of_key,
@@ -100,6 +102,7 @@ def withdraw(pin: Pin, *, by: User, now: datetime) -> None:
     if not may_propose(by, pin.channel.partner):
         raise NotAllowed(_("pin"), _("this channel is not yours"))
     with transaction.atomic():
+        judge_again([pin.channel_id], now=now)
         if not Pin.objects.filter(pk=pin.pk, state=Pin.State.PROPOSED).update(state=Pin.State.WITHDRAWN):
             raise StaleRefused(_("certificate"), _("it is decided or withdrawn already"))
         audit.record("pin.withdrawn", f"pin {pin.pk}", by=by, now=now, detail={"channel": pin.channel_id})

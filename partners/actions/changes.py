@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from partners.actions import audit
 from partners.actions.access import demand_editor
 from partners.actions.drafts import Snapshot, draft_of, fold, project, released_at, row_snapshot
+from partners.actions.holding import judge_again
 from partners.actions.standings import restand
 from partners.core.errors import EntryRefused, StaleRefused
 from partners.models import Change, Channel, Head, Nexthop, Pin, User
@@ -87,6 +88,7 @@ def claim_keys(channel: Channel, keys: list[str], *, now: datetime) -> None:
 
 def _save_row(channel: Channel, after: Snapshot, *, now: datetime) -> None:
     """Save the fields of *after* if the row still has the version that was read, else raise StaleRefused."""
+    judge_again([channel.pk], now=now)
     version = channel.version
     project(channel, after)
     channel.version = version + 1

@@ -14,7 +14,7 @@ from partners.core.observation import PeerFacts
 from partners.core.verdict import Verdict
 from partners.models import Channel, Nexthop, PartnerNotices, Pin
 
-__all__ = ["Endings", "endings_of", "warning_shares"]
+__all__ = ["Endings", "endings_of", "ends_shown", "warning_shares"]
 
 Judged = tuple[Nexthop, InForce, Verdict]
 
@@ -55,6 +55,11 @@ def endings_of(
     leaves = {end for end, is_leaf in seen if is_leaf}
     first = next((end for end in near if end in leaves), None)
     return Endings(pin=None if first is None or _has_successor(channel, pins) else first)
+
+
+def ends_shown(stored: Stored) -> Iterator[End]:
+    """Yield the ends of the certificates seen now that may stop mail."""
+    return (end for end, _is_leaf in _ends(stored))
 
 
 def _flow(own: Iterable[Judged], facts: Mapping[int, Stored], moment: datetime) -> bool:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from partners.actions import audit
 from partners.actions.certificates import Preview, kept_certificate, preview
 from partners.actions.drafts import Snapshot
+from partners.actions.holding import judge_again
 from partners.actions.relay_groups import settings_of
 from partners.actions.standings import restand
 from partners.core.certificates import DIGESTS, pkey_fingerprint
@@ -98,6 +99,7 @@ def _propose(
     by: User,
     now: datetime,
 ) -> None:
+    judge_again([channel.pk], now=now)
     pin = Pin.objects.create(
         channel=channel,
         of_key=of_key,

@@ -28,7 +28,7 @@ from partners.actions.manners import held_back
 from partners.core.facts_json import profile_from_json
 from partners.core.observation import NotMeasuredCause, TlsProfile
 from partners.core.schedule import CRASHES_MAX
-from partners.models import Address, Endpoint, Look, User
+from partners.models import Address, Endpoint, Look, User, VerdictRow
 from partners.models import Nexthop as NexthopRow
 
 __all__ = [
@@ -313,3 +313,6 @@ def set_aside(row: NexthopRow | Address | Look, *, now: datetime) -> None:
             not_measured=NotMeasuredCause.CRASHED.value,
             not_measured_detail=f"the probe ended {row.crashes} times without a result; ask for it again",
         )
+    concerned = {Address: "nexthop__endpoints__address", NexthopRow: "nexthop"}.get(type(row))
+    if concerned is not None:
+        VerdictRow.objects.filter(**{concerned: row}).update(holds_until=now)

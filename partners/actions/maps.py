@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +13,11 @@ from partners.actions.drafts import Snapshot
 from partners.actions.relay_groups import settings_of
 from partners.core.bundle import CA_NAME
 from partners.core.certificates import DIGESTS
+from partners.core.chain import Anchors
 from partners.core.entry import PolicyEntry
 from partners.core.errors import EntryRefused, MapRefused, RefusedInput
 from partners.core.grammar import Invalid, ParsedPolicy, digest_of, parse_value
+from partners.core.holding import turning_points
 from partners.core.levels import SecurityLevel
 from partners.core.names import Nexthop, lookup_keys, table_key
 from partners.core.policymap import render
@@ -105,6 +108,13 @@ class GroupMap:
         anchors = tuple(self.tafiles.get(path) for path in paths)
         by_ca = isinstance(policy, ParsedPolicy) and policy.level in _BY_CA and not paths
         return self.entries[key], (self._ca_sha256,) if by_ca else anchors
+
+    @cached_property
+    def turning_points(self) -> frozenset[datetime]:
+        """The moments at which a date of a CA that this map trusts begins or ceases to count."""
+        of_set = Anchors.from_ca_file(self.relay.ca_pem).certificates
+        of_tafiles = (Anchors.from_ta_files((pem.encode(),)) for pem in self.tafiles.values())
+        return turning_points((*of_set, *(der for one in of_tafiles if one for der in one.certificates)))
 
     @cached_property
     def _ca_sha256(self) -> str:

@@ -12,6 +12,7 @@ import structlog
 from django.db import transaction
 
 from partners.actions.answers import Answer, record_answers, record_dns
+from partners.actions.holding import judge_seen_again
 from partners.actions.judging import judge_nexthops
 from partners.actions.leases import AddressClaim, Target, set_aside, spoken_to
 from partners.actions.observations import keep_sessions
@@ -54,9 +55,7 @@ def record_peers(batch: Sequence[Result], *, now: datetime) -> int:
 
     A result that measured nothing only marks its endpoint. The last result of a claim ends its lease.
     """
-    keys = {
-        row.target.pk: seen_key(row.facts, row.claim.vantage) for row in batch if isinstance(row.facts, PeerFacts)
-    }
+    keys = {row.target.pk: seen_key(row.facts, row.claim.vantage) for row in batch if isinstance(row.facts, PeerFacts)}
     facts = {keys[row.target.pk]: row.facts for row in batch if isinstance(row.facts, PeerFacts)}
     seen, leaf_ends = keep_sessions(facts, now=now)
     paces = pace_of_addresses({row.claim.pk for row in batch})
@@ -69,6 +68,8 @@ def record_peers(batch: Sequence[Result], *, now: datetime) -> int:
         _mark_endpoints(kept, leaf_ends)
         measured = [(row.target.pk, row.facts) for row in kept if isinstance(row.facts, PeerFacts)]
         moved = _note_peers({pk: _Seen(seen[keys[pk]], one.seen_at) for pk, one in measured})
+        failed = {row.target.pk for row in kept if not isinstance(row.facts, PeerFacts)}
+        judge_seen_again(endpoints=sorted(moved | failed), now=now)
         for row in kept:
             row.claim.is_moved |= row.target.pk in moved
         ended = {row.claim.pk: row.claim for row in kept if not row.claim.open}

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from partners.actions import audit
 from partners.actions.access import demand_editor
 from partners.actions.changes import draft_and_row, write_change
+from partners.actions.holding import judge_again
 from partners.actions.stored import Stored, facts_of
 from partners.core.certificates import DIGESTS, cert_fingerprint, pkey_fingerprint
 from partners.core.effective import nexthop_port
@@ -122,6 +123,7 @@ def set_backup(pin: Pin, *, backup: bool, by: User, now: datetime) -> None:
     if pin.state not in (Pin.State.PROPOSED, *_ACCEPTED):
         raise ActionRefused(_("pin %s") % pin.pk, _("it is in no map and waits for no decision"))
     with transaction.atomic():
+        judge_again([pin.channel_id], now=now)
         if not Pin.objects.filter(pk=pin.pk, is_backup=not backup).update(is_backup=backup):
             raise StaleRefused(_("pin %s") % pin.pk, _("it is marked so already"))
         audit.record("pin.backup", f"pin {pin.pk}", by=by, now=now, detail={"backup": backup})

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_approver, demand_editor
+from partners.actions.holding import judge_again
 from partners.core.alarms import Severity
 from partners.core.errors import SettingsRefused, StaleRefused
 from partners.core.webhooks import demand_url, key_id, secret_of
@@ -97,6 +98,7 @@ def set_notices(
         row, _made = PartnerNotices.objects.update_or_create(partner=partner, defaults=fields)
         detail = {"contacts_told": contacts_told, "warn_percent": warn_percent}
         audit.record("partner-notices.set", f"partner {partner.pk}", by=by, now=now, detail=detail)
+        judge_again(list(partner.channels.values_list("pk", flat=True)), now=now)
     return row
 
 
