@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["REASON_TEXTS", "Reason", "ReasonText", "command_by_hand"]
+__all__ = ["REASON_TEXTS", "SOURCES", "Reason", "ReasonText", "command_by_hand"]
 
 
 class Reason(StrEnum):
@@ -253,6 +253,47 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         _("Our mail team has still to bring it to our mail servers. There is nothing for you to do."),
         "",
     ),
+}
+
+# Where Postfix or OpenSSL decides it: files of src/smtp without a path, functions with brackets; "" for what is ours.
+SOURCES: dict[Reason, str] = {
+    Reason.POLICY_INVALID: "tls_policy_lookup_one() in smtp_tls_policy.c",
+    Reason.TLS_ENGINE_OFF: "tls_client_init() in src/tls/tls_client.c",
+    Reason.TLS_SETTINGS_UNUSABLE: "tls_client_start() in src/tls/tls_client.c",
+    Reason.WRAPPERMODE_NEEDS_TLS: "smtp_connect_inet() in smtp_connect.c",
+    Reason.NO_SUCH_DOMAIN: "smtp_domain_addr() in smtp_addr.c",
+    Reason.NULL_MX: "smtp_domain_addr() in smtp_addr.c",
+    Reason.NO_ADDRESS: "smtp_addr_list() in smtp_addr.c",
+    Reason.LOOKUP_FAILED: "smtp_domain_addr() in smtp_addr.c, dane_init() in smtp_tls_policy.c",
+    Reason.MAIL_LOOP: "smtp_helo() in smtp_proto.c, smtp_truncate_self() in smtp_addr.c",
+    Reason.GREETING_REJECTED: "smtp_helo() in smtp_proto.c",
+    Reason.GREETING_TEMPORARY: "smtp_helo() in smtp_proto.c",
+    Reason.CONNECTION_LOST: "smtp_stream_except() in smtp_trouble.c",
+    Reason.CONNECT_FAILED: "smtp_connect_sock() in smtp_connect.c",
+    Reason.STARTTLS_NOT_SUPPORTED: "smtp_helo() in smtp_proto.c",
+    Reason.STARTTLS_REJECTED: "smtp_helo() in smtp_proto.c",
+    Reason.STARTTLS_TEMPORARY: "smtp_helo() in smtp_proto.c",
+    Reason.HANDSHAKE_FAILED: "smtp_start_tls() in smtp_proto.c",
+    Reason.CERTIFICATE_NOT_SENT: "tls_client_post_connect() in src/tls/tls_client.c",
+    Reason.CERTIFICATE_NOT_FOR_SERVERS: "check_purpose_ssl_server() in OpenSSL's v3_purp.c",
+    Reason.CERTIFICATE_EXPIRED: "ossl_x509_check_cert_time() in OpenSSL's x509_vfy.c",
+    Reason.CERTIFICATE_NOT_YET_VALID: "ossl_x509_check_cert_time() in OpenSSL's x509_vfy.c",
+    Reason.CERTIFICATE_SELF_SIGNED: "build_chain() in OpenSSL's x509_vfy.c",
+    Reason.CERTIFICATE_NOT_TRUSTED: "build_chain() in OpenSSL's x509_vfy.c",
+    Reason.CERTIFICATE_WEAK: "check_key_level(), check_sig_level() in OpenSSL's x509_vfy.c",
+    Reason.CERTIFICATE_CA_INVALID: "check_extensions() in OpenSSL's x509_vfy.c",
+    Reason.CERTIFICATE_NAME_CONSTRAINED: "check_name_constraints() in OpenSSL's x509_vfy.c",
+    Reason.CERTIFICATE_CHAIN_TOO_LONG: "tls_verify_certificate_callback() in src/tls/tls_verify.c",
+    Reason.VALIDATION_FAILURE: "internal_verify() in OpenSSL's x509_vfy.c",
+    Reason.CERTIFICATE_HOST_MISMATCH: "add_namechecks() in src/tls/tls_client.c, do_x509_check() in OpenSSL's v3_utl.c",
+    Reason.FINGERPRINT_MISMATCH: "tls_dane_add_fpt_digests() in src/tls/tls_dane.c",
+    Reason.FINGERPRINT_UNUSABLE: "tls_dane_add_fpt_digests() in src/tls/tls_dane.c",
+    Reason.STS_MX_NOT_LISTED: "smtp_connect_inet() in smtp_connect.c, from 3.10 on",
+    Reason.STS_POLICY_FAILED: "tls_policy_lookup_one() in smtp_tls_policy.c, from 3.10 on",
+    Reason.DNSSEC_INVALID: "dane_init() in smtp_tls_policy.c",
+    Reason.TLSA_INVALID: "tls_dane_enable() in src/tls/tls_dane.c, dane_match() in OpenSSL's x509_vfy.c",
+    Reason.DANE_REQUIRED: "dane_init() in smtp_tls_policy.c",
+    Reason.PLAINTEXT: "PLAINTEXT_FALLBACK_OK_* in smtp.h, smtp_helo() in smtp_proto.c",
 }
 
 _COMMANDS = {
