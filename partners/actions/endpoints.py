@@ -14,7 +14,8 @@ from partners.core.effective import nexthop_port
 from partners.core.facts_json import profile_key, profile_to_json
 from partners.core.observation import PERMISSIVE, NexthopFacts, TlsProfile
 from partners.core.schedule import provider_of
-from partners.models import Address, Endpoint, Nexthop
+from partners.core.vantage import HERE
+from partners.models import Address, Endpoint, Nexthop, RelayGroup
 
 __all__ = ["Tying", "tie_endpoints", "tie_nexthops", "tying_of"]
 
@@ -22,7 +23,7 @@ _ADDRESSES_MAX = 200  # of one nexthop; smtp(8) itself tries smtp_mx_address_lim
 
 Session = tuple[str, int, TlsProfile]  # address, port, and the client to be
 IpAddress = IPv4Address | IPv6Address
-Place = tuple[IpAddress, int, str]  # address, port, key of the TLS profile
+Place = tuple[str, IpAddress, int, str]  # vantage, address, port, key of the TLS profile
 log = structlog.get_logger(__name__)
 
 
@@ -51,7 +52,11 @@ def tying_of(
         if not _is_literal(host.name)
         for address in host.addresses
     }
-    return Tying(nexthop.pk, _places(_wanted(nexthop, facts, maps)), providers, keep_others, asked_at)
+    places: dict[Place, TlsProfile] = {}
+    for vantage in sorted({one.map.group.vantage for one in maps} or {HERE}):
+        seen_there = [one for one in maps if one.map.group.vantage == vantage]
+        places |= _places(_wanted(nexthop, facts, seen_there), vantage)
+    return Tying(nexthop.pk, places, providers, keep_others, asked_at)
 
 
 def tie_endpoints(wanted: Iterable[Session], *, asked: bool, now: datetime) -> list[Endpoint]:
@@ -59,7 +64,7 @@ def tie_endpoints(wanted: Iterable[Session], *, asked: bool, now: datetime) -> l
 
     The caller holds the transaction.
     """
-    places = _places(wanted)
+    places = _places(wanted, _main_vantage())
     tied = _made(places, {}, now=now) if places else []
     asked_at = now if asked else None
     _make_due({one.address_id for one in tied if _is_due(one, asked_at)}, asked=asked, now=now)
@@ -114,21 +119,39 @@ def _make_all_due(
 
 def _made(places: Mapping[Place, TlsProfile], providers: Mapping[IpAddress, str], *, now: datetime) -> list[Endpoint]:
     """Return the endpoints of *places*; those that are new to the portal are made, in one order whoever makes them."""
-    named = {str(address): providers.get(address, "") for address, _port, _key in places}
-    known = {ip_address(str(row.address)): row for row in Address.objects.filter(address__in=named)}
-    new = sorted(text for text in named if ip_address(text) not in known)
+    named = {str(address): providers.get(address, "") for _vantage, address, _port, _key in places}
+    wanted_there = {(vantage, address) for vantage, address, _port, _key in places}
+    known = _known(named)
+    new = sorted((str(address), vantage) for vantage, address in wanted_there - known.keys())
     if new:
-        rows = [Address(address=text, provider=named[text], due_at=now) for text in new]
+        rows = [Address(address=text, vantage=vantage, provider=named[text], due_at=now) for text, vantage in new]
         Address.objects.bulk_create(rows, ignore_conflicts=True)
-        known |= {ip_address(str(row.address)): row for row in Address.objects.filter(address__in=new)}
+        known |= _known({text for text, _vantage in new})
     _name_providers([row for row in known.values() if not row.provider], named)
     wanted = [
-        Endpoint(address=known[address], port=port, profile=profile_to_json(profile), profile_key=key)
-        for (address, port, key), profile in sorted(places.items(), key=lambda one: (str(one[0][0]), *one[0][1:]))
+        Endpoint(address=known[vantage, address], port=port, profile=profile_to_json(profile), profile_key=key)
+        for (vantage, address, port, key), profile in sorted(places.items(), key=lambda one: _order(one[0]))
     ]
     Endpoint.objects.bulk_create(wanted, ignore_conflicts=True)
     found = Endpoint.objects.filter(address__in=[row.pk for row in known.values()]).select_related("address")
     return [one for one in found.order_by("pk") if _place(one) in places]
+
+
+def _known(addresses: Collection[str]) -> dict[tuple[str, IpAddress], Address]:
+    """Return the rows of *addresses*, of all vantages."""
+    rows = Address.objects.filter(address__in=addresses)
+    return {(row.vantage, ip_address(str(row.address))): row for row in rows}
+
+
+def _order(place: Place) -> tuple[str, int, str, str]:
+    vantage, address, port, key = place
+    return str(address), port, key, vantage
+
+
+def _main_vantage() -> str:
+    """Return from where is looked before it is known for which relays: from here, if any relay group does so."""
+    names = list(RelayGroup.objects.order_by("name").values_list("vantage", flat=True))
+    return HERE if HERE in names or not names else names[0]
 
 
 def _name_providers(rows: Sequence[Address], named: Mapping[str, str]) -> None:
@@ -162,12 +185,13 @@ def _is_literal(name: str) -> bool:
     return True
 
 
-def _places(wanted: Iterable[Session]) -> dict[Place, TlsProfile]:
-    return {(ip_address(address), port, profile_key(profile)): profile for address, port, profile in wanted}
+def _places(wanted: Iterable[Session], vantage: str) -> dict[Place, TlsProfile]:
+    return {(vantage, ip_address(address), port, profile_key(profile)): profile for address, port, profile in wanted}
 
 
 def _place(endpoint: Endpoint) -> Place:
-    return ip_address(str(endpoint.address.address)), endpoint.port, endpoint.profile_key
+    row = endpoint.address
+    return row.vantage, ip_address(str(row.address)), endpoint.port, endpoint.profile_key
 
 
 def _wanted(nexthop: Nexthop, facts: NexthopFacts, maps: Sequence[InForce]) -> Iterator[Session]:

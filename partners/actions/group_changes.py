@@ -23,7 +23,7 @@ from partners.models import GroupChange, RelayGroup, User
 
 __all__ = ["CA_BYTES_MAX", "EDITABLE", "apply_change", "ca_set_of", "change_group", "main_cf_of", "refuse_change"]
 
-EDITABLE: Final = ("postfix", "openssl", "map_type", "tafile_directory", "main_cf", "ca_pem")
+EDITABLE: Final = ("postfix", "openssl", "map_type", "tafile_directory", "main_cf", "ca_pem", "vantage")
 CA_BYTES_MAX: Final = 1024 * 1024  # ca-certificates of Debian 12 is 220 KB
 _CA_MAX: Final = 500
 _LINES_MAX: Final = 300
@@ -122,7 +122,10 @@ def _weakened(group: RelayGroup, wanted: Mapping[str, Any]) -> list[str]:
         setattr(changed, name, value)
     demand_group(changed)
     before, after = settings_of(group, active.tafiles), settings_of(changed, active.tafiles)
-    return [one.sentence for one in weakenings(active.entries, active.entries, before, after)][:50]
+    found = [one.sentence for one in weakenings(active.entries, active.entries, before, after)][:50]
+    if changed.vantage != group.vantage:  # who sees from there decides from now on what is believed of every peer
+        found.append(f"facts seen from {changed.vantage} are believed in place of those seen from {group.vantage}")
+    return found
 
 
 def _apply(

@@ -74,7 +74,7 @@ def inspect(maps: Sequence[GroupMap], *, now: datetime) -> Report:
             outcome = _outcome(key, active, candidate, stored, now=now)
             findings += [outcome] if outcome else []
             unknown = outcome is not None and outcome["after"]["delivery"] == Delivery.UNKNOWN.value
-            fresh = stored.is_fresh(now, FACTS_MAX_AGE)
+            fresh = stored.at(candidate.group.vantage).is_fresh(now, FACTS_MAX_AGE)
             if unknown or not fresh:  # fresh and unknown: a session that only the candidate needs was never had
                 asked.add(key)
             if not unknown and not fresh:
@@ -157,7 +157,7 @@ def _judged(key: str, one: GroupMap, stored: Stored, *, now: datetime) -> Verdic
         return Verdict(
             key, applies, level, Delivery.UNKNOWN, TlsStatus.NONE, None, "", "", (), (), None, unknown=_NEVER
         )
-    return judge(entry, stored.dns, stored.by_key, one.relay, now, key=applies)
+    return judge(entry, stored.dns, stored.at(one.group.vantage).by_key, one.relay, now, key=applies)
 
 
 def _told(verdict: Verdict) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class InForce:
             return Verdict(
                 nexthop, key, level, Delivery.UNKNOWN, TlsStatus.NONE, None, "", "", (), (), None, unknown=never
             )
-        return judge(policy, stored.dns, stored.by_key, self.relay, now, key=key)
+        return judge(policy, stored.dns, stored.at(self.map.group.vantage).by_key, self.relay, now, key=key)
 
 
 _read: dict[tuple[str, str], InForce] = {}  # by the bytes of the map and the row of the group: never stale

@@ -28,6 +28,7 @@ from partners.actions.manners import held_back
 from partners.core.facts_json import profile_from_json
 from partners.core.observation import NotMeasuredCause, TlsProfile
 from partners.core.schedule import CRASHES_MAX
+from partners.core.vantage import HERE
 from partners.models import Address, Endpoint, Look, User, VerdictRow
 from partners.models import Nexthop as NexthopRow
 
@@ -111,6 +112,7 @@ class AddressClaim:
     failed: set[str] = field(default_factory=set)
     leaf_ends: list[datetime] = field(default_factory=list)
     is_moved: bool = False
+    vantage: str = HERE
 
 
 Claim = NexthopClaim | LookClaim | AddressClaim
@@ -161,19 +163,26 @@ def spoken_to(now: datetime, only: Collection[int] | None = None) -> Q:
     return Q(Exists(ties)) | Q(Exists(looks))
 
 
-def claim_addresses(limit: int, *, now: datetime, only: Collection[int] | None = None) -> list[AddressClaim]:
-    """Claim up to *limit* addresses that are due and have not asked for rest.
+def claim_addresses(
+    limit: int, *, now: datetime, only: Collection[int] | None = None, vantage: str = HERE
+) -> list[AddressClaim]:
+    """Claim up to *limit* addresses that are due at *vantage* and have not asked for rest.
 
     only: those of the nexthops with these primary keys, and of fresh looks. An address that neither a nexthop nor a
     fresh look names is never spoken to; what manners.py holds back is due later.
     """
-    rows = _take(_due_addresses(now, only).order_by("due_at"), limit, hold=partial(held_back, now=now))
+    rows = _take(_due_addresses(now, only, vantage).order_by("due_at"), limit, hold=partial(held_back, now=now))
     targets: dict[int, list[Target]] = {row.pk: [] for row in rows}
     for one in Endpoint.objects.filter(spoken_to(now), address__in=rows).order_by("pk") if rows else ():
         targets[one.address_id].append(Target(one.pk, one.port, profile_from_json(one.profile)))
     return [
         AddressClaim(
-            row.pk, str(row.address), row.lease_token, tuple(targets[row.pk]), open={one.pk for one in targets[row.pk]}
+            row.pk,
+            str(row.address),
+            row.lease_token,
+            tuple(targets[row.pk]),
+            open={one.pk for one in targets[row.pk]},
+            vantage=vantage,
         )
         for row in rows
     ]
@@ -181,7 +190,7 @@ def claim_addresses(limit: int, *, now: datetime, only: Collection[int] | None =
 
 def due_soon(within: timedelta, *, now: datetime, only: Collection[int] | None = None) -> bool:
     """Whether an address that is not due yet will be, so soon that a round may wait for it."""
-    return _due_addresses(now + within, only).filter(due_at__gt=now).exists()
+    return _due_addresses(now + within, only, HERE).filter(due_at__gt=now).exists()
 
 
 def renew(claims: Collection[Claim]) -> None:
@@ -242,14 +251,14 @@ def _due(rows: "QuerySet[Row]", now: datetime) -> "QuerySet[Row]":
     return rows.filter(_FREE, due_at__lte=now, set_aside_at__isnull=True)
 
 
-def _due_addresses(now: datetime, only: Collection[int] | None) -> "QuerySet[Address]":
-    """Return the addresses that are due, that have rested, and that somebody names."""
+def _due_addresses(now: datetime, only: Collection[int] | None, vantage: str) -> "QuerySet[Address]":
+    """Return the addresses of *vantage* that are due, that have rested, and that somebody names."""
     named = Endpoint.objects.filter(spoken_to(now, only), address=OuterRef("pk"))
     rested = Q(backed_off_until__isnull=True) | Q(backed_off_until__lte=now)
     if settings.PROBE_PAUSE_SECONDS:
         pause = timedelta(seconds=settings.PROBE_PAUSE_SECONDS)
         rested &= Q(claimed_at__isnull=True) | Q(claimed_at__lte=Now() - pause)
-    return _due(Address.objects.filter(rested), now).filter(Exists(named))
+    return _due(Address.objects.filter(rested, vantage=vantage), now).filter(Exists(named))
 
 
 def _take(due: "QuerySet[Row]", limit: int, *, hold: Callable[[list[Any]], set[int]] | None = None) -> list[Row]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils.timezone import get_default_timezone
@@ -19,18 +20,38 @@ from partners.models import Address, Endpoint
 __all__ = ["PACE_SECONDS", "held_back"]
 
 PACE_SECONDS = 5  # over which a provider's pace is counted, so that a few servers of one are spoken to side by side
+LONGEST_VISIT = timedelta(minutes=5)  # that one vantage keeps another one from an address
+ELSEWHERE_WAIT = timedelta(seconds=5)
 Tie = Endpoint.nexthops.through
 
 
-def held_back(rows: Sequence[Address], *, now: datetime) -> set[int]:
-    """Make those of *rows*, locked by the caller, due later that are not to be spoken to now; return them."""
-    later = _quiet([row for row in rows if row.asked_at is None], now=now)
+def held_back(found: Sequence[Address], *, now: datetime) -> set[int]:
+    """Make those of *found*, locked by the caller, due later that are not to be spoken to now; return them."""
+    later = _met_elsewhere(found, now=now)
+    rows = [row for row in found if row.pk not in later]
+    later |= _quiet([row for row in rows if row.asked_at is None], now=now)
     later |= _too_many([row for row in rows if row.pk not in later], now=now)
-    moved = [row for row in rows if row.pk in later]
+    moved = [row for row in found if row.pk in later]
     for row in moved:
         row.due_at = later[row.pk]
     update_rows(moved, ["due_at"])
     return set(later)
+
+
+def _met_elsewhere(rows: Sequence[Address], *, now: datetime) -> dict[int, datetime]:
+    """Return when the addresses may be spoken to that a probe of another vantage is with, or is about to claim.
+
+    A lease that was taken long ago holds nobody up: who keeps it for ever must not blind the others.
+    """
+    others = Address.objects.filter(address__in=[row.address for row in rows]).exclude(vantage=rows[0].vantage)
+    known = dict(others.values_list("pk", "address"))
+    if not known:
+        return {}
+    free = others.exclude(lease_until__gt=Now(), claimed_at__gt=Now() - LONGEST_VISIT).order_by("pk")
+    if connection.features.has_select_for_update_skip_locked:
+        free = free.select_for_update(skip_locked=True, no_key=True)
+    busy = {known[pk] for pk in known.keys() - set(free.values_list("pk", flat=True))}
+    return {row.pk: now + ELSEWHERE_WAIT for row in rows if row.address in busy}
 
 
 def _quiet(rows: Sequence[Address], *, now: datetime) -> dict[int, datetime]:
@@ -58,7 +79,7 @@ def _too_many(rows: Sequence[Address], *, now: datetime) -> dict[int, datetime]:
     found = Counter(row.provider for row in rows if row.provider)
     if not rate or not found:
         return {}
-    recent = _recent(found)
+    recent = _recent(found, rows[0].vantage)
     later: dict[int, datetime] = {}
     for row in rows:
         if not row.provider:
@@ -70,8 +91,8 @@ def _too_many(rows: Sequence[Address], *, now: datetime) -> dict[int, datetime]:
     return later
 
 
-def _recent(providers: Mapping[str, int]) -> Counter[str]:
-    """Return how many addresses of each provider were claimed a moment ago."""
+def _recent(providers: Mapping[str, int], vantage: str) -> Counter[str]:
+    """Return how many addresses of each provider were claimed a moment ago, at *vantage*."""
     since = Now() - timedelta(seconds=PACE_SECONDS)
-    rows = Address.objects.filter(provider__in=providers, claimed_at__gt=since)
+    rows = Address.objects.filter(vantage=vantage, provider__in=providers, claimed_at__gt=since)
     return Counter(dict(rows.values_list("provider").annotate(Count("pk")).order_by()))

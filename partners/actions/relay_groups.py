@@ -16,6 +16,7 @@ from partners.core.errors import SettingsRefused
 from partners.core.levels import SecurityLevel
 from partners.core.lifetime import TIME_UNITS, seconds_of
 from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
+from partners.core.vantage import HERE, demand_vantage
 from partners.models import RelayGroup, User
 
 __all__ = [
@@ -55,6 +56,7 @@ def add_group(
     ca_pem: str = "",
     map_type: str = "hash",
     tafile_directory: str = "/etc/postfix/tlsportal",
+    vantage: str = HERE,
     by: User,
     now: datetime,
 ) -> RelayGroup:
@@ -69,6 +71,7 @@ def add_group(
         tafile_directory=tafile_directory,
         main_cf=dict(main_cf or {}),
         ca_pem=ca_pem,
+        vantage=vantage,
     )
     demand_group(group)
     if RelayGroup.objects.filter(name=name).exists():
@@ -89,6 +92,7 @@ def demand_group(group: RelayGroup) -> None:
         raise SettingsRefused(subject, _("map type %s is not known") % group.map_type, known)
     if not _PATH.fullmatch(group.tafile_directory):
         raise SettingsRefused(subject, _("the directory of trust anchors is no plain absolute path"))
+    demand_vantage(group.vantage)
     settings_of(group)
 
 

@@ -1,7 +1,7 @@
 """What is known of a nexthop now, read back from the rows that the probe left."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,17 +22,26 @@ log = structlog.get_logger(__name__)
 class Stored:
     """The newest facts of a nexthop. dns: None before the first lookup; peers: one per address and TLS profile.
 
+    vantages: from where each of the peers was seen; empty where that was not asked for, as of a look.
     unreadable: why what is stored of the DNS cannot be read; then dns is None, and nobody else's facts are touched.
     """
 
     dns: NexthopFacts | None = None
     peers: tuple[PeerFacts | NotMeasured, ...] = ()
     unreadable: str = ""
+    vantages: tuple[str, ...] = ()
 
     @property
     def by_key(self) -> dict[PeerKey, PeerFacts | NotMeasured]:
         """The peers as judge() looks them up."""
         return {(peer.address, peer.port, peer.profile): peer for peer in self.peers}
+
+    def at(self, vantage: str) -> "Stored":
+        """Return what is known from *vantage*: relays are judged by what is seen from where they stand."""
+        if all(one == vantage for one in self.vantages):
+            return self
+        kept = tuple(peer for peer, seen_from in zip(self.peers, self.vantages, strict=True) if seen_from == vantage)
+        return replace(self, peers=kept, vantages=(vantage,) * len(kept))
 
     def is_fresh(self, now: datetime, age: timedelta) -> bool:
         """Whether the DNS and every address it names were looked at no longer than *age* ago."""
@@ -62,9 +71,23 @@ def facts_of(nexthops: Collection[Nexthop]) -> dict[int, Stored]:
         tied[tie.nexthop_id].append(tie.endpoint_id)
     peers = peers_of(endpoints)
     return {
-        pk: replace(dns[pk], peers=tuple(peers[one] for one in tied[pk] if one in peers)) if pk in dns else Stored()
+        pk: _with_peers(dns[pk], [one for one in tied[pk] if one in peers], peers, endpoints) if pk in dns else Stored()
         for pk in keys
     }
+
+
+def _with_peers(
+    stored: Stored,
+    tied: Sequence[int],
+    peers: Mapping[int, PeerFacts | NotMeasured],
+    endpoints: Mapping[int, Endpoint],
+) -> Stored:
+    """Return *stored* with what is known of the endpoints *tied*."""
+    return replace(
+        stored,
+        peers=tuple(peers[pk] for pk in tied),
+        vantages=tuple(endpoints[pk].address.vantage for pk in tied),
+    )
 
 
 def _dns_or_fault(sighting: DnsSighting, key: str) -> Stored:

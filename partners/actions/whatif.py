@@ -102,7 +102,8 @@ def _preview(group: RelayGroup, shot: Snapshot, facts: Mapping[str, Stored], pk:
 def _verdict(rendered: GroupMap, key: str, stored: Stored, *, now: datetime) -> Verdict:
     if stored.dns is None:
         raise ValueError(f"nexthop {key}: judged before it was looked up")
-    return judge(rendered.policy_of(key), stored.dns, stored.by_key, rendered.relay, now, key=key)
+    peers = stored.at(rendered.group.vantage).by_key
+    return judge(rendered.policy_of(key), stored.dns, peers, rendered.relay, now, key=key)
 
 
 def _warnings(rendered: GroupMap) -> list[str]:

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from partners.core.vantage import HERE
 from partners.models.estate import Nexthop
 from partners.models.pins import Certificate
 
@@ -11,13 +12,15 @@ __all__ = ["Address", "ChainLink", "DnsSighting", "Endpoint", "Observation", "Si
 class Address(models.Model):
     """A remote address: the row that is claimed, leased and rate-limited, so that no two probes meet there.
 
+    vantage: from where it is spoken to; what is seen there is that vantage's alone.
     failing_since: the first try of those that gave no fact, None while it answers. backed_off_until: it asked for rest;
     nobody speaks to it before that, whoever asks. asked_at: since when somebody waits for it, which quiet hours do not
     hold up. claimed_at: when it was claimed last, so that neither it nor its provider (the base domain of the MX host
     that led here) is spoken to too often.
     """
 
-    address = models.GenericIPAddressField(unique=True)
+    vantage = models.SlugField(max_length=40, default=HERE)
+    address = models.GenericIPAddressField()
     provider = models.CharField(max_length=253, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
     asked_at = models.DateTimeField(null=True, blank=True)
@@ -30,8 +33,11 @@ class Address(models.Model):
     failing_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        constraints = (models.UniqueConstraint(name="address_once", fields=["address", "vantage"]),)
         indexes = (
-            models.Index(name="address_due", fields=["due_at"], condition=models.Q(set_aside_at__isnull=True)),
+            models.Index(
+                name="address_due", fields=["vantage", "due_at"], condition=models.Q(set_aside_at__isnull=True)
+            ),
             models.Index(name="address_provider", fields=["provider", "claimed_at"]),
         )
 

@@ -4,14 +4,16 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-__all__ = ["GroupChange", "OwnCertificate", "Relay", "RelayGroup", "RelayToken"]
+from partners.core.vantage import HERE
+
+__all__ = ["GroupChange", "OwnCertificate", "Relay", "RelayGroup", "RelayToken", "VantageToken"]
 
 
 class RelayGroup(models.Model):
     """Relays that share digest algorithm, oldest Postfix and OpenSSL, map type, CA set and defaults.
 
     main_cf: parameters that change the outcome, by their postconf(5) names. ca_pem: the named public CAs. changed_at:
-    what was judged before is judged again.
+    what was judged before is judged again. vantage: whose facts the group is judged by.
     """
 
     name = models.SlugField(max_length=60, unique=True)
@@ -21,6 +23,7 @@ class RelayGroup(models.Model):
     tafile_directory = models.CharField(max_length=200, default="/etc/postfix/tlsportal")
     main_cf = models.JSONField(default=dict, blank=True)
     ca_pem = models.TextField(blank=True)
+    vantage = models.SlugField(max_length=40, default=HERE)
     changed_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
 
@@ -121,6 +124,31 @@ class RelayToken(models.Model):
     used_at = models.DateTimeField(null=True, blank=True)
     fetched_at = models.DateTimeField(null=True, blank=True)
     fetched_release = models.PositiveIntegerField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.prefix
+
+
+class VantageToken(models.Model):
+    """What a probe elsewhere shows to claim the addresses of its vantage and to report on them, and nothing else.
+
+    Only the SHA-256 of the secret is kept. asked_since, asked_times: how often it asked within the minute that began
+    then, so that a stolen one cannot keep the portal busy.
+    """
+
+    vantage = models.SlugField(max_length=40)
+    prefix = models.CharField(max_length=12, unique=True)
+    sha256 = models.CharField(max_length=64)
+    made_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+    reported_at = models.DateTimeField(null=True, blank=True)
+    asked_since = models.DateTimeField(null=True, blank=True)
+    asked_times = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("vantage", "pk")
+        constraints = (models.CheckConstraint(name="vantage_token_elsewhere", condition=~Q(vantage=HERE)),)
 
     def __str__(self) -> str:
         return self.prefix

@@ -60,6 +60,8 @@ ACCESS: dict[str, frozenset[str]] = {
     "relay-ca": PUBLIC,
     "relay-manifest": PUBLIC,
     "relay-tafile": PUBLIC,
+    "vantage-claim": PUBLIC,
+    "vantage-record": PUBLIC,
     "relay-list": TEAM,
     "relay-token-make": TEAM,
     "relay-token-revoke": TEAM,

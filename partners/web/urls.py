@@ -23,6 +23,7 @@ from partners.web.views import (
     relays,
     releases,
     settings,
+    vantage,
     whatif,
 )
 
@@ -69,6 +70,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("relays/", relays.show, name="relay-list"),
     path("relays/<slug:group>/tokens/", relays.make_token, name="relay-token-make"),
     path("relays/tokens/<int:pk>/revoke/", relays.revoke_token, name="relay-token-revoke"),
+    path("probe/claim", vantage.claim, name="vantage-claim"),
+    path("probe/record", vantage.record, name="vantage-record"),
     path("audit/", audit.show, name="audit-list"),
     path("audit/verify/", audit.verify, name="audit-verify"),
     path("audit/table.csv", audit.table, name="audit-csv"),

@@ -1,11 +1,13 @@
 """Who may import whom: the table of the house, for every file."""
 
+import subprocess
 import sys
+import tomllib
 from pathlib import PurePath
 
 import pytest
 
-from tests.plan.sources import Source, sources
+from tests.plan.sources import BASE, Source, sources
 
 # room -> rooms of ours it may import, beside itself
 ROOMS = {
@@ -79,6 +81,22 @@ def test_bootstrap_needs_the_standard_library_alone():
 
     assert len(early) == 4
     assert tops <= sys.stdlib_module_names | {"tlsportal"}
+
+
+def test_the_probe_elsewhere_needs_no_django():
+    """The console script of pyproject.toml lies in the probe's room, and all it loads is ours of core and probe."""
+    project = tomllib.loads((BASE / "pyproject.toml").read_text())["project"]
+    module, _colon, function = project["scripts"]["tlsportal-probe"].partition(":")
+    code = f"import sys, {module} as it; assert callable(it.{function}); print(*sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=BASE, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    loaded = set(done.stdout.split())
+    assert module.startswith("partners.probe.")
+    assert {name.split(".")[1] for name in loaded if name.startswith("partners.")} == {"core", "probe"}
+    assert not {name.partition(".")[0] for name in loaded} & {"django", "celery", "psycopg", "redis", "tlsportal"}
 
 
 def test_no_import_inside_a_function():

@@ -48,6 +48,8 @@ PAGES = sorted(
         "release-map",
         "release-rollback",
         "relay-tafile",
+        "vantage-claim",
+        "vantage-record",
         "relay-ca",
         "relay-manifest",
         "relay-token-make",

@@ -30,6 +30,12 @@ class GroupForm(forms.Form):
         max_length=200,
         help_text=_("Where the map and partners' own CAs stand; it is written into tafile=."),
     )
+    vantage = forms.SlugField(
+        label=_("Seen from"),
+        max_length=40,
+        required=False,
+        help_text=_("“here” for the portal's own workers, else the name of a probe elsewhere."),
+    )
     main_cf = forms.CharField(
         label=_("main.cf"),
         required=False,
@@ -69,6 +75,7 @@ class GroupForm(forms.Form):
         """The columns of the group as they shall be; the CA set is there only if it was spoken of."""
         given = self.cleaned_data
         found = {name: given[name] for name in ("postfix", "openssl", "map_type", "tafile_directory", "main_cf")}
+        found |= {"vantage": given["vantage"]} if given["vantage"] else {}
         if given["no_ca"]:
             return {**found, "ca_pem": ""}
         return found if given["ca_file"] is None else {**found, "ca_pem": given["ca_file"]}
@@ -81,5 +88,6 @@ def start_of(group: RelayGroup) -> dict[str, Any]:
         "openssl": group.openssl,
         "map_type": group.map_type,
         "tafile_directory": group.tafile_directory,
+        "vantage": group.vantage,
         "main_cf": "".join(f"{name} = {text}\n" for name, text in sorted(group.main_cf.items())),
     }

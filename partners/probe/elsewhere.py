@@ -1,0 +1,278 @@
+"""`tlsportal-probe`: probe from where the relays stand, and report to the portal.
+
+Where the database is, port 25 is often closed. This process needs neither: it claims addresses from the portal over
+HTTPS, speaks to them as the portal's own workers do, and posts what it saw. It keeps nothing. Killed, it loses nothing:
+its leases end after a minute, and whoever claims next does the work.
+
+Settings are the portal's own, TLSPORTAL_PROBE_NETWORKS, _PORTS, _EHLO, _SOURCE and so on, from the environment: this
+machine decides to which networks and ports it connects, whatever the portal asks for.
+"""
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from partners.core.errors import PortalError, RefusedInput, SettingsRefused, TemporaryFault
+from partners.core.facts_json import profile_from_json
+from partners.core.observation import NotMeasured, NotMeasuredCause
+from partners.core.reported import report_of_outcome
+from partners.probe.configured import configured_engine
+from partners.probe.engine import Engine
+from partners.probe.portal import BODY_MAX, Portal
+from partners.probe.session import Outcome, Target
+
+__all__ = ["Elsewhere", "main"]
+
+POLL_SECONDS: Final = 5.0  # between two questions for work while there is none
+RENEW_SECONDS: Final = 15.0
+TICK_SECONDS: Final = 0.3
+CLAIM_MAX: Final = 50
+HELD_MAX: Final = 400  # the portal's own bound
+_RETRY_LONGEST: Final = 60.0
+_BATCH_MAX: Final = 100
+
+_log = logging.getLogger("tlsportal-probe")
+
+
+@dataclass(eq=False, slots=True)
+class _Errand:
+    """One claimed address. targets: session -> number; seen: what came of them, and when by this process's clock."""
+
+    claim: int
+    token: str
+    targets: dict[Target, int]
+    seen: dict[int, tuple[Outcome, float]] = field(default_factory=dict)
+
+    @property
+    def is_done(self) -> bool:
+        return len(self.seen) == len(self.targets)
+
+    @property
+    def name(self) -> dict[str, Any]:
+        return {"claim": self.claim, "token": self.token}
+
+    def report(self, certificates: list[bytes]) -> dict[str, Any]:
+        """Return what was seen as the portal reads it."""
+        now = time.monotonic()
+        peers = [
+            {"target": pk, "ago": round(now - at, 3), "facts": report_of_outcome(outcome, certificates)}
+            for pk, (outcome, at) in self.seen.items()
+        ]
+        return {**self.name, "peers": peers}
+
+
+class Elsewhere:
+    """The probe at one vantage: claims, speaks, reports, until it is told to stop."""
+
+    def __init__(self, portal: Portal, engine: Engine, *, slots: int) -> None:
+        self._portal, self._engine, self._slots = portal, engine, slots
+        self._held: dict[tuple[int, str], _Errand] = {}
+        self._running: dict[Target, _Errand] = {}
+        self._queue: asyncio.Queue[_Errand] = asyncio.Queue()
+        self._stopping = asyncio.Event()
+        self._next_claim = self._last_renewal = 0.0
+        self._pause = POLL_SECONDS
+        self.reported = 0
+
+    def stop(self) -> None:
+        """Take nothing more; what runs is cancelled and given back."""
+        self._stopping.set()
+        self._engine.stop()
+
+    async def run(self) -> None:
+        """Work until stop(). Errors: SettingsRefused where the token opens nothing (any more)."""
+        talk = asyncio.create_task(self._talk())
+        talk.add_done_callback(lambda _talk: self.stop())
+        async for outcome in self._engine.run(self._sessions()):
+            target = Target(outcome.address, outcome.port, outcome.profile)
+            errand = self._running.pop(target)
+            errand.seen[errand.targets[target]] = outcome, time.monotonic()
+        self._stopping.set()
+        await talk
+
+    async def _sessions(self) -> AsyncIterator[Target]:
+        """Yield the sessions of each claimed address."""
+        while not self._stopping.is_set():
+            errand = await self._queue.get()
+            for target in errand.targets:
+                self._running[target] = errand
+                yield target
+
+    async def _talk(self) -> None:
+        """Report what is done, prolong what is held, and claim more while there is room."""
+        while not self._stopping.is_set():
+            await self._turn()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), TICK_SECONDS)
+        await asyncio.sleep(TICK_SECONDS)  # what was cancelled comes in
+        for errand in self._held.values():  # the rest was not begun: reported as it is, it is given back
+            errand.targets = {target: pk for target, pk in errand.targets.items() if pk in errand.seen}
+        with contextlib.suppress(TemporaryFault):
+            await self._report()
+
+    async def _turn(self) -> None:
+        try:
+            await self._report()
+            await self._claim()
+        except TemporaryFault as fault:
+            _log.warning("%s; next try in %.0f s", fault, self._pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._pause)
+            self._pause = min(2 * self._pause, _RETRY_LONGEST)
+        else:
+            self._pause = POLL_SECONDS
+
+    async def _claim(self) -> None:
+        """Ask for more where there is room, or prolong what is held."""
+        now = time.monotonic()
+        room = max(0, min(CLAIM_MAX, HELD_MAX - len(self._held), self._slots - len(self._running)))
+        is_late = self._held and now - self._last_renewal >= RENEW_SECONDS
+        if not is_late and (not room or now < self._next_claim):
+            return
+        held = [errand.name for errand in self._held.values()]
+        answer = await asyncio.to_thread(self._portal.claim, room, held)
+        self._last_renewal = time.monotonic()
+        kept = {(one["claim"], one["token"]) for one in answer.get("held", [])}
+        for key in self._held.keys() - kept:
+            _log.warning("address %s: its lease is lost, what was seen there is dropped", key[0])
+            del self._held[key]
+        new = [_errand(one) for one in answer.get("addresses", [])]
+        for errand in new:
+            self._held[errand.claim, errand.token] = errand
+            self._queue.put_nowait(errand)
+        self._next_claim = time.monotonic() + (TICK_SECONDS if new else POLL_SECONDS)
+
+    async def _report(self) -> None:
+        """Post what is done, as much at once as the portal takes."""
+        done = [errand for errand in self._held.values() if errand.is_done]
+        while done:
+            part, results, certificates = _fitting(done)
+            try:
+                answer = await asyncio.to_thread(self._portal.record, results, certificates)
+                self.reported += int(answer.get("kept", 0))
+                _log.info("reported %d addresses, %s kept", len(part), answer.get("kept"))
+            except RefusedInput as refusal:
+                if isinstance(refusal, SettingsRefused):
+                    raise
+                _log.error("%s", refusal)  # the leases end by themselves
+            for errand in part:
+                self._held.pop((errand.claim, errand.token), None)
+            done = done[len(part) :]
+
+
+def _fitting(done: Sequence[_Errand]) -> tuple[list[_Errand], list[dict[str, Any]], list[str]]:
+    """Return as many of *done*, from the first, as fit into one report, with their results and certificates.
+
+    A single address that does not fit is told as too much, which it is.
+    """
+    part: list[_Errand] = []
+    results: list[dict[str, Any]] = []
+    certificates: list[bytes] = []
+    size = 0
+    for errand in done[:_BATCH_MAX]:
+        more = list(certificates)
+        result = errand.report(more)
+        size += len(json.dumps(result)) + sum(len(der) * 4 // 3 + 8 for der in more[len(certificates) :])
+        if size > BODY_MAX and part:
+            break
+        if size > BODY_MAX:
+            result, more = _too_much(errand), []
+        part.append(errand)
+        results.append(result)
+        certificates = more
+    return part, results, [base64.b64encode(der).decode() for der in certificates]
+
+
+def _too_much(errand: _Errand) -> dict[str, Any]:
+    """Return the report of an address whose certificates alone are too much for one."""
+    now = time.monotonic()
+    for pk, (outcome, _at) in list(errand.seen.items()):
+        cause, text = NotMeasuredCause.TOO_MUCH, "its certificates are more than a report takes"
+        at = outcome.tried_at if isinstance(outcome, NotMeasured) else outcome.seen_at
+        errand.seen[pk] = NotMeasured(outcome.address, outcome.port, outcome.profile, at, cause, detail=text), now
+    return errand.report([])
+
+
+def _errand(raw: Mapping[str, Any]) -> _Errand:
+    """Return what the portal gives to do. Errors: TemporaryFault where that cannot be read."""
+    try:
+        targets = {
+            Target(str(raw["address"]), int(one["port"]), profile_from_json(one["profile"])): int(one["target"])
+            for one in raw["targets"]
+        }
+        return _Errand(int(raw["claim"]), str(raw["token"]), targets)
+    except (KeyError, TypeError, ValueError) as cause:
+        raise TemporaryFault("portal", f"what it gives to do cannot be read: {cause}") from cause
+
+
+class _Environment:
+    """The probe's settings under their names, from TLSPORTAL_* of the environment."""
+
+    def __init__(self) -> None:
+        self.PROBE_NETWORKS: Sequence[str] = _words("PROBE_NETWORKS")
+        self.PROBE_PORTS: Sequence[str] = _words("PROBE_PORTS")
+        self.PROBE_PORT_MAP: Sequence[str] = _words("PROBE_PORT_MAP")
+        self.PROBE_EHLO, self.PROBE_SOURCE = _text("PROBE_EHLO"), _text("PROBE_SOURCE")
+        self.PROBE_CLIENT_CERT, self.PROBE_CLIENT_KEY = _text("PROBE_CLIENT_CERT"), _text("PROBE_CLIENT_KEY")
+        self.RESOLVER = _text("RESOLVER") or "127.0.0.1"  # never asked: the portal looks names up
+
+
+def _text(name: str) -> str:
+    return os.environ.get(f"TLSPORTAL_{name}", "").strip()
+
+
+def _words(name: str) -> list[str]:
+    return [word.strip() for word in _text(name).split(",") if word.strip()]
+
+
+def _token(path: str) -> str:
+    """Return the token: of the file *path*, else of the environment. Errors: SettingsRefused."""
+    path = path or _text("VANTAGE_TOKEN_FILE")
+    if not path:
+        return _text("VANTAGE_TOKEN")
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as cause:
+        raise SettingsRefused(f"token file {path}", str(cause), "name a file that this user may read") from cause
+
+
+async def _work(portal: Portal, slots: int) -> None:
+    elsewhere = Elsewhere(portal, configured_engine(_Environment(), slots=slots), slots=slots)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, elsewhere.stop)
+    await elsewhere.run()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until TERM or INT; 0 after that, 2 for settings that cannot be used."""
+    parser = argparse.ArgumentParser(prog="tlsportal-probe", description="Probe from here, and report to the portal.")
+    parser.add_argument("--portal", default=_text("PORTAL"), help="https://portal.example.com (TLSPORTAL_PORTAL)")
+    parser.add_argument("--token-file", default="", help="file with the vantage token (TLSPORTAL_VANTAGE_TOKEN_FILE)")
+    parser.add_argument("--ca", default=_text("PORTAL_CA"), help="PEM file of the portal's CA (TLSPORTAL_PORTAL_CA)")
+    parser.add_argument("--slots", type=int, default=100, choices=range(1, 1001), metavar="1..1000")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        portal = Portal(given.portal, _token(given.token_file), ca_file=given.ca)
+        _log.info("probing for %s with %d slots", given.portal, given.slots)
+        asyncio.run(_work(portal, given.slots))
+    except PortalError as refusal:
+        print(refusal, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
