@@ -219,7 +219,7 @@ def _segments(chosen: Chosen, tally: _Tally, now: datetime) -> tuple[Segment, ..
     """
     sort = chosen.sort.removeprefix("-")
     if sort == "seen":
-        return (Segment(Q(), ("seen__seen_at", "seen__standing_id")),)
+        return (Segment(Q(seen__seen_at__gte=NEVER), ("seen__seen_at", "seen__standing_id")),)  # inner, for its index
     if sort in _BY_COLUMN:
         return (Segment(Q(), (*_BY_COLUMN[sort], "folded", "pk")),)
     wanted = {state for state, level, agreed in tally if _fits(chosen, state, level, agreed)}
