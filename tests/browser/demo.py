@@ -12,12 +12,21 @@ from playwright.sync_api import Browser, Page
 from tests.kit.browser import watched
 from tests.setup.portal import Portal
 
-__all__ = ["LANGUAGES", "TEAM", "Demo"]
+__all__ = ["LANGUAGES", "LOGIN", "TEAM", "Demo", "sign_in"]
 
 LANGUAGES = ("en", "de")
 TEAM = ("anna", "ben", "eda")
 TURNS_SECONDS = 150.0
-_LOGIN = re.compile(r"demo login: (?P<email>(?P<name>\w+)@\S+) .*?(?P<password>\S+)$")
+LOGIN = re.compile(r"demo login: (?P<email>(?P<name>\w+)@\S+) .*?(?P<password>\S+)$")
+
+
+def sign_in(page: Page, url: str, email: str, password: str) -> None:
+    """Sign in by the form, as people do."""
+    page.goto(f"{url}/accounts/login/")
+    page.fill("#id_login", email)
+    page.fill("#id_password", password)
+    page.locator("#id_password").press("Enter")
+    page.wait_for_url(lambda now: "/accounts/login/" not in now)
 
 
 class Demo:
@@ -29,7 +38,7 @@ class Demo:
         self.portal = Portal(directory, "--demo")
         self.seconds = time.monotonic() - begun
         self.url = f"http://127.0.0.1:{self.portal.port}"
-        found = [hit for line in self.portal.lines if (hit := _LOGIN.search(line))]
+        found = [hit for line in self.portal.lines if (hit := LOGIN.search(line))]
         self._logins = {hit["name"]: (hit["email"], hit["password"]) for hit in found}
         self._browser = browser
         self._sessions: dict[str, Any] = {}
@@ -41,11 +50,7 @@ class Demo:
         page = context.new_page()
         if name not in self._sessions:
             email, password = self._logins[name]
-            page.goto(f"{self.url}/accounts/login/")
-            page.fill("#id_login", email)
-            page.fill("#id_password", password)
-            page.locator("#id_password").press("Enter")
-            page.wait_for_url(lambda url: "/accounts/login/" not in url)
+            sign_in(page, self.url, email, password)
             self._sessions[name] = context.cookies()
         context.add_cookies(self._sessions[name])
         context.add_cookies([{"name": "django_language", "value": language, "url": self.url}])
