@@ -6,7 +6,7 @@ channel counts only verdicts that rest on a key of its own, for any other entry 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,13 +17,12 @@ from django.db.models import Exists, FilteredRelation, Max, OuterRef, Q
 
 from partners.actions.alarming import note_alarms
 from partners.actions.endings import Endings, endings_of, warning_shares
-from partners.actions.holding import next_moment
 from partners.actions.inforce import InForce, maps_in_force
 from partners.actions.rollovers import accepted_pins, note_sights, rolls_over
 from partners.actions.rows import update_rows
 from partners.actions.standings import restand
 from partners.actions.stored import Stored, facts_of
-from partners.core.alarms import WARN_SHARE, Alarm, alarms_of
+from partners.core.alarms import Alarm, alarms_of
 from partners.core.compliance import Compliance, Move, State, assess
 from partners.core.levels import Protection
 from partners.core.names import table_key
@@ -39,17 +38,16 @@ from partners.models import (
     RelayGroup,
     VerdictRow,
 )
+from partners.models.troubles import own_troubles
 
 __all__ = ["JUDGED_MAX_AGE", "judge_due", "judge_nexthops"]
 
 _ATTEMPTS = 3
 _AT_ONCE = 100  # nexthops whose verdicts are written in one short transaction
-JUDGED_MAX_AGE = timedelta(days=1)  # should anything be judged by what nobody said that it moved
+JUDGED_MAX_AGE = timedelta(minutes=10)  # a certificate ends without a new fact; a worker may die before it judged
 
 # What a row raises whose JSON is of the right shape while a value in it is of a wrong kind.
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError)
-
-_MARKS = ("verdicts__group", "verdicts__holds_until")
 
 log = structlog.get_logger(__name__)
 Stamp = tuple[object, ...]
@@ -67,7 +65,6 @@ class _Case:
     stamp: Stamp
     judged: list[tuple[Nexthop, InForce, Verdict]] = field(default_factory=list)
     endings: Endings = field(default_factory=Endings)
-    warn_share: float = WARN_SHARE
 
     def is_own(self, verdict: Verdict) -> bool:
         """Whether *verdict* rests on a key of this channel, not on another one's parent or on the default."""
@@ -97,17 +94,15 @@ def judge_nexthops(pks: Collection[int], *, now: datetime) -> list[Move]:
 
 
 def judge_due(limit: int, *, now: datetime) -> int:
-    """Judge up to *limit* nexthops that are due; return how many.
+    """Judge up to *limit* nexthops that were not judged lately; return how many.
 
-    Due: never judged though looked at, not judged since the last release or the last change of a relay group, or at a
-    moment at which what was judged may change by itself. What was judged a day ago is judged again in any case.
+    Lately: within ten minutes, and since the last release and the last change of a relay group.
     """
     head = Head.objects.select_related("release").filter(pk=1).first()
     moments = [RelayGroup.objects.aggregate(last=Max("changed_at"))["last"], now - JUDGED_MAX_AGE]
     moments += [head.release.published_at] if head and head.release else []
     since = max(moment for moment in moments if moment and moment <= now)
-    holds = Q(holds_until__isnull=True) | Q(holds_until__gt=now)
-    fresh = VerdictRow.objects.filter(holds, nexthop=OuterRef("pk"), judged_at__gt=since)
+    fresh = VerdictRow.objects.filter(nexthop=OuterRef("pk"), judged_at__gt=since)
     looked = Exists(DnsSighting.objects.filter(nexthop=OuterRef("pk")))
     due = Nexthop.objects.filter(looked, ~Exists(fresh)).order_by("pk")
     pks = list(due.values_list("pk", flat=True)[:limit])
@@ -163,7 +158,7 @@ def _note_endings(cases: Sequence[_Case], *, now: datetime) -> None:
     """Ask the judge which certificate that ends soon would stop mail; nearly all cases have none."""
     shares = warning_shares({case.channel.partner_id for case in cases})
     for case in cases:
-        case.warn_share = share = shares[case.channel.partner_id]
+        share = shares[case.channel.partner_id]
         case.endings = endings_of(case.channel, case.own_judged, case.facts, case.pins, share=share, now=now)
 
 
@@ -190,16 +185,12 @@ def _cases(pks: Sequence[int]) -> list[_Case]:
 
 
 def _stamps(channels: Collection[int]) -> Mapping[int, Stamp]:
-    """Return, by channel, what moves whenever a new fact about it was recorded, or somebody let it be judged again."""
+    """Return, by channel, what moves whenever a new fact about it was recorded."""
     current = FilteredRelation("dns_sightings", condition=Q(dns_sightings__current=True))
-    rows = (
-        Nexthop.objects.filter(channel__in=channels)
-        .annotate(dns=current)
-        .order_by("pk", "endpoints__pk", "verdicts__group")
-    )
+    rows = Nexthop.objects.filter(channel__in=channels).annotate(dns=current).order_by("pk", "endpoints__pk")
     found: dict[int, list[object]] = defaultdict(list)
     for channel, *seen in rows.values_list(
-        "channel_id", "pk", "dns__pk", "dns__last_seen", "endpoints__pk", "endpoints__tried_at", *_MARKS
+        "channel_id", "pk", "dns__pk", "dns__last_seen", "endpoints__pk", "endpoints__tried_at"
     ):
         found[channel].append(tuple(seen))
     return defaultdict(tuple, {channel: tuple(seen) for channel, seen in found.items()})
@@ -213,24 +204,21 @@ def _write(cases: Sequence[_Case], *, now: datetime) -> tuple[list[_Case], list[
     channels = [case.channel.pk for case in cases]
     locked = ComplianceInterval.objects.select_for_update().filter(channel__in=channels, valid_to__isnull=True)
     rows = {row.channel_id: row for row in locked.order_by("channel_id")}
-    marked = VerdictRow.objects.select_for_update(of=("self",)).filter(nexthop__channel__in=channels)
-    list(marked.order_by("nexthop_id", "group_id").values_list("pk"))
     stamps = _stamps(channels)
     fresh = [case for case in cases if stamps[case.channel.pk] == case.stamp]
+    _write_verdicts(fresh, now=now)
     pins = [pin for case in fresh for pin in note_sights(case.pins, list(case.facts.values()), now=now)]
     if pins:
         update_rows(pins, ["seen_on", "seen_of", "seen_everywhere_at"])
     opened: list[ComplianceInterval] = []
     moved: list[tuple[_Case, Move]] = []
     alarms: list[tuple[Channel, tuple[Alarm, ...]]] = []
-    states: dict[int, Compliance | None] = {}
+    troubles = own_troubles(channels)
     for case in fresh:
         move, interval, after = _next_state(case, rows.get(case.channel.pk), now=now)
-        states[case.channel.pk] = after
         opened += [interval] if interval else []
         moved += [(case, move)] if move else []
-        alarms.append((case.channel, _alarms(case, after, now=now)))
-    _write_verdicts(fresh, states, now=now)
+        alarms.append((case.channel, _alarms(case, after, troubles.get(case.channel.pk, ()), now=now)))
     kept = [row for case in fresh if (row := rows.get(case.channel.pk)) is not None]
     if kept:
         update_rows(kept, ["cause", "where", "unknown_since", "known_at", "valid_to"])
@@ -241,21 +229,10 @@ def _write(cases: Sequence[_Case], *, now: datetime) -> tuple[list[_Case], list[
     return [case for case in cases if stamps[case.channel.pk] != case.stamp], moved
 
 
-def _write_verdicts(cases: Sequence[_Case], states: Mapping[int, Compliance | None], *, now: datetime) -> None:
-    """Write the verdict of each nexthop that was looked at, on each relay group, and until when it holds."""
-    until = {
-        case.channel.pk: next_moment(
-            case.channel,
-            case.facts,
-            {one.map.group.pk: one for _row, one, _verdict in case.judged}.values(),
-            states[case.channel.pk],
-            share=case.warn_share,
-            now=now,
-        )
-        for case in cases
-    }
+def _write_verdicts(cases: Iterable[_Case], *, now: datetime) -> None:
+    """Write the verdict of each nexthop that was looked at, on each relay group."""
     rows = [
-        _verdict_row(row, one.map.group, verdict, is_own=case.is_own(verdict), until=until[case.channel.pk], now=now)
+        _verdict_row(row, one.map.group, verdict, is_own=case.is_own(verdict), now=now)
         for case in cases
         for row, one, verdict in case.judged
         if case.facts[row.pk].dns is not None or case.facts[row.pk].unreadable
@@ -269,9 +246,7 @@ def _write_verdicts(cases: Sequence[_Case], states: Mapping[int, Compliance | No
     )
 
 
-def _verdict_row(
-    nexthop: Nexthop, group: RelayGroup, verdict: Verdict, *, is_own: bool, until: datetime | None, now: datetime
-) -> VerdictRow:
+def _verdict_row(nexthop: Nexthop, group: RelayGroup, verdict: Verdict, *, is_own: bool, now: datetime) -> VerdictRow:
     return VerdictRow(
         nexthop=nexthop,
         group=group,
@@ -283,7 +258,6 @@ def _verdict_row(
         reasons=[str(reason) for reason in verdict.reasons] or [verdict.unknown] * bool(verdict.unknown),
         hosts=[_host_json(row) for row in verdict.hosts],
         judged_at=now,
-        holds_until=until,
     )
 
 
@@ -344,11 +318,11 @@ def _next_state(
     return move, opened, after
 
 
-def _alarms(case: _Case, state: Compliance | None, *, now: datetime) -> tuple[Alarm, ...]:
+def _alarms(case: _Case, state: Compliance | None, own: Sequence[str], *, now: datetime) -> tuple[Alarm, ...]:
     """Return what is to be told of *case* in *state*, None for a channel that was given up."""
     if state is None:
         return ()
-    return alarms_of(state, case.released, now, breaks=case.endings.breaks, pin=case.endings.pin)
+    return alarms_of(state, case.released, now, breaks=case.endings.breaks, pin=case.endings.pin, own=own)
 
 
 def _compliance(row: ComplianceInterval) -> Compliance:

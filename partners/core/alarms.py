@@ -17,6 +17,8 @@ __all__ = [
     "ENDS_SOON",
     "ESCALATE_AFTER",
     "PIN_ENDS",
+    "RELAXATION_OVER",
+    "SET_ASIDE",
     "STEADY",
     "UNKNOWN_LONG",
     "Alarm",
@@ -37,6 +39,8 @@ WARN_SHARE: Final = 0.15  # of the lifetime: 7 days of 47, 13 of 90; an ACME cli
 WARN_LONGEST: Final = timedelta(days=30)  # of a certificate of many years
 ENDS_SOON: Final = "certificate-ends"
 PIN_ENDS: Final = "pinned-certificate-ends"
+RELAXATION_OVER: Final = "relaxation-over"
+SET_ASIDE: Final = "set-aside"
 
 # What only we can mend: nobody at the partner's is told of it, and no place is shared by it.
 _OURS: Final = frozenset(
@@ -48,6 +52,8 @@ _OURS: Final = frozenset(
         Reason.FINGERPRINT_UNUSABLE,
         Reason.BELOW_AGREED,
         Reason.MAIL_LOOP,
+        RELAXATION_OVER,
+        SET_ASIDE,
     }
 )
 
@@ -83,6 +89,14 @@ _TEXTS: Final = {
         _("The pinned certificate ends soon and no successor is announced: mail stops when it is replaced untold."),
         _("Your certificate ends soon. Announce the next one to us before you put it in place."),
         "fingerprint",
+    ),
+    RELAXATION_OVER: ReasonText(
+        _("The entry was lowered until a day that is over, and is so still: its return would stop mail, or waits."),
+        _("We are to strengthen the protection of mail to you again."),
+    ),
+    SET_ASIDE: ReasonText(
+        _("Looking at it ended our worker three times, so nobody looks now. Ask for a new look, and read the log."),
+        _("We cannot look at your mail servers at the moment; this is our fault."),
     ),
 }
 
@@ -150,18 +164,26 @@ def breaking_end(ends: Sequence[End], flows_at: Callable[[datetime], bool]) -> E
 
 
 def alarms_of(
-    state: Compliance, verdicts: Sequence[Verdict], now: datetime, *, breaks: End | None = None, pin: End | None = None
+    state: Compliance,
+    verdicts: Sequence[Verdict],
+    now: datetime,
+    *,
+    breaks: End | None = None,
+    pin: End | None = None,
+    own: Iterable[str] = (),
 ) -> tuple[Alarm, ...]:
     """Return what is to be told of a channel in *state*; nothing where all is well, rolling, or not judged yet.
 
     verdicts: those the state rests on. breaks: the end after which mail stops. pin: the near end of a pinned
-    certificate without a successor: mail stops when the partner replaces it untold.
+    certificate without a successor: mail stops when the partner replaces it untold. own: RELAXATION_OVER, SET_ASIDE.
     """
     found = [alarm for alarm in (_of_state(state, verdicts), _of_age(state, now)) if alarm]
     if breaks is not None and state.state is not State.VIOLATED:
         found.append(Alarm(ENDS_SOON, Severity.BREAKS_SOON, breaks.where, breaks.place, breaks.at))
     elif pin is not None and state.state not in {State.VIOLATED, State.ROLLING}:
         found.append(Alarm(PIN_ENDS, Severity.BREAKS_SOON, pin.where, "", pin.at))
+    severities = {RELAXATION_OVER: Severity.WEAKER, SET_ASIDE: Severity.UNKNOWN}
+    found += [Alarm(cause, severities[cause]) for cause in own]
     return tuple(found)
 
 

@@ -11,6 +11,15 @@ from partners.models.relays import RelayGroup
 __all__ = ["Approval", "Artefact", "Candidate", "CandidateMap", "Change", "Head", "Release"]
 
 
+class ChangeQuerySet(models.QuerySet["Change"]):
+    """Changes by what they wait for."""
+
+    def ending_relaxations(self) -> "ChangeQuerySet":
+        """Return the drafts that bring back what was lowered until a day that has passed."""
+        waiting = self.filter(release__isnull=True, withdrawn_at__isnull=True, channel__removed_at__isnull=True)
+        return waiting.filter(before__isnull=False, after__lowered_until="").exclude(before__lowered_until="")
+
+
 class Change(models.Model):
     """One person's edit of one channel; `before` and `after` are the channel's fields, keys and pins as JSON."""
 
@@ -21,6 +30,8 @@ class Change(models.Model):
     after = models.JSONField()
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     release = models.ForeignKey("Release", models.PROTECT, null=True, blank=True, related_name="changes")
+
+    objects = ChangeQuerySet.as_manager()
 
     class Meta:
         ordering = ("made_at", "pk")

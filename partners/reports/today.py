@@ -16,6 +16,7 @@ from partners.reports.kept import kept_figures
 from partners.reports.today_agreements import ROWS, SOON, OpenRow, open_rows
 from partners.reports.today_hands import Hand, duration, of_agreement, of_forecast
 from partners.reports.today_map import MapState, map_state, waiting_hands
+from partners.reports.today_own import own_hands
 
 __all__ = ["Group", "Moved", "Today", "today"]
 
@@ -76,7 +77,7 @@ class Today:
 
 
 def today(reader: User, *, now: datetime, alone: bool = False) -> Today:
-    """Return the page as *reader* sees it at *now*; at most thirteen queries, of a large estate eleven.
+    """Return the page as *reader* sees it at *now*; at most fourteen queries, of a large estate twelve.
 
     alone: the portal has one approver, who is nobody's second person and needs none.
     """
@@ -86,10 +87,12 @@ def today(reader: User, *, now: datetime, alone: bool = False) -> Today:
     state = map_state(reader, alone=alone, now=now)
     waiting = (*waiting_hands(reader, alone=alone, now=now), *state.waiting)
     waits = max(counted.groups.get("violated", 0), sum(row.group == "violated" for row in rows))
+    own = own_hands(now=now)
     groups = (
         _waits_now(rows, waits, counted.bounced, state.lifetime, now=now),
         _breaks_soon(rows, ends, counted.groups.get("lowered", 0), now=now),
         _of("weaker", rows, counted.groups, now=now),
+        Group("weak", _("Overdue, or not looked at"), _("only we can mend it"), len(own), own[:ROWS], "alerts"),
         Group("pend", _("Waits for a second person"), _("oldest first"), len(waiting), waiting[:ROWS], "approvals"),
         Group(
             "weak",

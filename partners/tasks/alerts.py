@@ -6,7 +6,9 @@ from partners.actions.alerts import close_calm, escalate_due
 from partners.actions.cycles import note_cycle
 from partners.actions.judging import judge_due
 from partners.actions.leases import database_now
+from partners.actions.own_alarms import tell_own_troubles
 from partners.actions.partners import end_relaxations
+from partners.actions.relaxations import bring_back
 from partners.tasks.delivering import deliver
 
 __all__ = ["deliver_due", "end_lowered", "judge_stale"]
@@ -25,8 +27,10 @@ def judge_stale() -> None:
 
 @shared_task(name="partners.tasks.alerts.end_lowered")  # type: ignore[untyped-decorator]  # celery has no types
 def end_lowered() -> None:
-    """Write the changes that bring back what was lowered until now (queue control)."""
+    """Bring back what was lowered until now, and tell what no verdict tells (queue control)."""
     end_relaxations(now=database_now())
+    bring_back(now=database_now())
+    tell_own_troubles(now=database_now())
 
 
 @shared_task(name="partners.tasks.alerts.deliver_due")  # type: ignore[untyped-decorator]  # celery has no types

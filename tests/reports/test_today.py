@@ -253,7 +253,7 @@ def test_page_costs_a_fixed_number_of_queries(django_assert_max_num_queries):
     proposed(row, by=member(row.partner, invited_by=team))
     assert team.roles  # the door of the page has read them
 
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         today(team, now=timezone.now())
 
 
@@ -269,3 +269,13 @@ def test_page_costs_a_fixed_number_of_queries(django_assert_max_num_queries):
 def test_duration_has_two_units_at_most(span: timedelta, words: str):
     """Short enough to be read at a glance."""
     assert duration(span) == words
+
+
+def test_what_is_overdue_or_not_looked_at_is_named() -> None:
+    """A row that ended our worker too often is a hand, with the partner's name."""
+    row = agreement("Fjordbank", "compliant", by=editor())
+    row.nexthops.update(set_aside_at=timezone.now() - HOUR)
+
+    (group,) = (one for one in today(editor("emil"), now=timezone.now()).groups if one.more == "alerts")
+
+    assert (group.count, group.hands[0].name, group.hands[0].when_note) == (1, "Fjordbank", "set aside")

@@ -67,5 +67,5 @@ def test_the_page_costs_a_fixed_number_of_queries(django_assert_max_num_queries)
     client = Client()
     client.force_login(fill_house())
 
-    with django_assert_max_num_queries(13 + 1 + 3):
+    with django_assert_max_num_queries(14 + 1 + 3):
         client.get(reverse("today"))

@@ -1,0 +1,99 @@
+"""A relaxation returns by itself on its day; where that would stop mail, it is prepared and told."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from partners.actions.own_alarms import tell_own_troubles
+from partners.actions.partners import end_relaxations, lower_until
+from partners.actions.relaxations import bring_back
+from partners.actions.releases import active_text, cut, publish
+from partners.models import Alert, AuditEntry, Candidate, Channel, Nexthop, RelayGroup, User
+from tests.actions.facts import seen
+from tests.actions.people import approver, editor
+from tests.kit.ca import self_signed
+from tests.web.candidate_world import added, agreed, changed, published
+
+pytestmark = pytest.mark.django_db
+OLD, NEW = self_signed("mx.acme.example"), self_signed("mx.acme.example")
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def lowered() -> Channel:
+    """acme is pinned, and lowered to encrypt until tomorrow by eda, agreed to by ann."""
+    now, eda = timezone.now(), editor()
+    ann, _bob = approver("ann"), approver("bob")
+    change = added("Acme", "acme.example", "encrypt", by=eda, now=now)
+    published([change], eda, now=now)
+    seen("acme.example", OLD, at=now)
+    pin = {"level": "fingerprint", "match": OLD.cert_fingerprint("sha256")}
+    out([changed(change, by=eda, now=now, **pin)], eda, ann, now=now)
+    row = Channel.objects.get()
+    fields = {"level": "encrypt", "match": ""}
+    out(
+        [lower_until(row, fields, until=now + DAY, reason="x", version=row.version, by=eda, now=now)], eda, ann, now=now
+    )
+    return Channel.objects.get()
+
+
+def out(changes: list, by: User, second: User, *, now: datetime) -> None:
+    """Publish *changes*, agreed to by *second* where that is needed."""
+    candidate = cut(changes, by=by, now=now)
+    if candidate.needs_second:
+        agreed(candidate, second, now=now)
+    publish(candidate, by=by, now=now)
+
+
+def the_day_after() -> datetime:
+    """Let the end pass: the change is written."""
+    later = timezone.now() + DAY + timedelta(minutes=1)
+    end_relaxations(now=later)
+    return later
+
+
+def test_it_returns_by_itself(lowered: Channel) -> None:
+    """Nobody has to press a button for what was agreed to end on a day."""
+    later = the_day_after()
+    seen("acme.example", OLD, at=later)
+
+    assert [one.channel for one in bring_back(now=later)] == [lowered]
+    assert "fingerprint" in active_text(RelayGroup.objects.get())
+    assert AuditEntry.objects.filter(act="channel.relaxation-returned", by=None).count() == 1
+    assert bring_back(now=later) == []
+
+
+def test_it_waits_for_fresh_facts(lowered: Channel) -> None:
+    """Old facts decide nothing: they are asked for, and the next tick goes on with the same candidate."""
+    later = the_day_after()
+
+    assert bring_back(now=later) == []
+    assert bring_back(now=later) == []
+    assert Candidate.objects.filter(state="open").count() == 1
+    assert Nexthop.objects.get().asked_by == "guard"
+
+
+def test_mail_that_would_stop_keeps_it_back_and_is_told(lowered: Channel) -> None:
+    """A candidate stands there, an alert says so, and both end with the release."""
+    later = the_day_after()
+    seen("acme.example", NEW, at=later)
+
+    assert bring_back(now=later) == []
+    assert Candidate.objects.get(state="open").needs_second
+    assert tell_own_troubles(now=later) == 1
+    assert "relaxation-over" in set(Alert.objects.values_list("cause", flat=True))
+    assert tell_own_troubles(now=later) == 0
+
+
+def test_what_was_set_aside_is_told_until_it_is_not(lowered: Channel) -> None:
+    """Nobody looks at it any more: that is an alarm of its own, and over with the next look."""
+    now = timezone.now()
+    Nexthop.objects.update(set_aside_at=now)
+
+    assert tell_own_troubles(now=now) == 1
+    alert = Alert.objects.get(cause="set-aside")
+    assert tell_own_troubles(now=now) == 0
+    Nexthop.objects.update(set_aside_at=None)
+    assert tell_own_troubles(now=now) == 1
+    assert alert.parts.get().calm_since is not None
