@@ -6,7 +6,7 @@ channel counts only verdicts that rest on a key of its own, for any other entry 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,12 +17,13 @@ from django.db.models import Exists, FilteredRelation, Max, OuterRef, Q
 
 from partners.actions.alarming import note_alarms
 from partners.actions.endings import Endings, endings_of, warning_shares
+from partners.actions.holding import next_moment
 from partners.actions.inforce import InForce, maps_in_force
 from partners.actions.rollovers import accepted_pins, note_sights, rolls_over
 from partners.actions.rows import update_rows
 from partners.actions.standings import restand
 from partners.actions.stored import Stored, facts_of
-from partners.core.alarms import Alarm, alarms_of
+from partners.core.alarms import WARN_SHARE, Alarm, alarms_of
 from partners.core.compliance import Compliance, Move, State, assess
 from partners.core.levels import Protection
 from partners.core.names import table_key
@@ -44,10 +45,12 @@ __all__ = ["JUDGED_MAX_AGE", "judge_due", "judge_nexthops"]
 
 _ATTEMPTS = 3
 _AT_ONCE = 100  # nexthops whose verdicts are written in one short transaction
-JUDGED_MAX_AGE = timedelta(minutes=10)  # a certificate ends without a new fact; a worker may die before it judged
+JUDGED_MAX_AGE = timedelta(days=1)  # should anything be judged by what nobody said that it moved
 
 # What a row raises whose JSON is of the right shape while a value in it is of a wrong kind.
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError)
+
+_MARKS = ("verdicts__group", "verdicts__holds_until")
 
 log = structlog.get_logger(__name__)
 Stamp = tuple[object, ...]
@@ -65,6 +68,7 @@ class _Case:
     stamp: Stamp
     judged: list[tuple[Nexthop, InForce, Verdict]] = field(default_factory=list)
     endings: Endings = field(default_factory=Endings)
+    warn_share: float = WARN_SHARE
 
     def is_own(self, verdict: Verdict) -> bool:
         """Whether *verdict* rests on a key of this channel, not on another one's parent or on the default."""
@@ -94,15 +98,17 @@ def judge_nexthops(pks: Collection[int], *, now: datetime) -> list[Move]:
 
 
 def judge_due(limit: int, *, now: datetime) -> int:
-    """Judge up to *limit* nexthops that were not judged lately; return how many.
+    """Judge up to *limit* nexthops that are due; return how many.
 
-    Lately: within ten minutes, and since the last release and the last change of a relay group.
+    Due: never judged though looked at, not judged since the last release or the last change of a relay group, or at a
+    moment at which what was judged may change by itself. What was judged a day ago is judged again in any case.
     """
     head = Head.objects.select_related("release").filter(pk=1).first()
     moments = [RelayGroup.objects.aggregate(last=Max("changed_at"))["last"], now - JUDGED_MAX_AGE]
     moments += [head.release.published_at] if head and head.release else []
     since = max(moment for moment in moments if moment and moment <= now)
-    fresh = VerdictRow.objects.filter(nexthop=OuterRef("pk"), judged_at__gt=since)
+    holds = Q(holds_until__isnull=True) | Q(holds_until__gt=now)
+    fresh = VerdictRow.objects.filter(holds, nexthop=OuterRef("pk"), judged_at__gt=since)
     looked = Exists(DnsSighting.objects.filter(nexthop=OuterRef("pk")))
     due = Nexthop.objects.filter(looked, ~Exists(fresh)).order_by("pk")
     pks = list(due.values_list("pk", flat=True)[:limit])
@@ -158,7 +164,7 @@ def _note_endings(cases: Sequence[_Case], *, now: datetime) -> None:
     """Ask the judge which certificate that ends soon would stop mail; nearly all cases have none."""
     shares = warning_shares({case.channel.partner_id for case in cases})
     for case in cases:
-        share = shares[case.channel.partner_id]
+        case.warn_share = share = shares[case.channel.partner_id]
         case.endings = endings_of(case.channel, case.own_judged, case.facts, case.pins, share=share, now=now)
 
 
@@ -185,12 +191,16 @@ def _cases(pks: Sequence[int]) -> list[_Case]:
 
 
 def _stamps(channels: Collection[int]) -> Mapping[int, Stamp]:
-    """Return, by channel, what moves whenever a new fact about it was recorded."""
+    """Return, by channel, what moves whenever a new fact about it was recorded, or somebody let it be judged again."""
     current = FilteredRelation("dns_sightings", condition=Q(dns_sightings__current=True))
-    rows = Nexthop.objects.filter(channel__in=channels).annotate(dns=current).order_by("pk", "endpoints__pk")
+    rows = (
+        Nexthop.objects.filter(channel__in=channels)
+        .annotate(dns=current)
+        .order_by("pk", "endpoints__pk", "verdicts__group")
+    )
     found: dict[int, list[object]] = defaultdict(list)
     for channel, *seen in rows.values_list(
-        "channel_id", "pk", "dns__pk", "dns__last_seen", "endpoints__pk", "endpoints__tried_at"
+        "channel_id", "pk", "dns__pk", "dns__last_seen", "endpoints__pk", "endpoints__tried_at", *_MARKS
     ):
         found[channel].append(tuple(seen))
     return defaultdict(tuple, {channel: tuple(seen) for channel, seen in found.items()})
@@ -204,9 +214,10 @@ def _write(cases: Sequence[_Case], *, now: datetime) -> tuple[list[_Case], list[
     channels = [case.channel.pk for case in cases]
     locked = ComplianceInterval.objects.select_for_update().filter(channel__in=channels, valid_to__isnull=True)
     rows = {row.channel_id: row for row in locked.order_by("channel_id")}
+    marked = VerdictRow.objects.select_for_update(of=("self",)).filter(nexthop__channel__in=channels)
+    list(marked.order_by("nexthop_id", "group_id").values_list("pk"))
     stamps = _stamps(channels)
     fresh = [case for case in cases if stamps[case.channel.pk] == case.stamp]
-    _write_verdicts(fresh, now=now)
     pins = [pin for case in fresh for pin in note_sights(case.pins, list(case.facts.values()), now=now)]
     if pins:
         update_rows(pins, ["seen_on", "seen_of", "seen_everywhere_at"])
@@ -214,11 +225,14 @@ def _write(cases: Sequence[_Case], *, now: datetime) -> tuple[list[_Case], list[
     moved: list[tuple[_Case, Move]] = []
     alarms: list[tuple[Channel, tuple[Alarm, ...]]] = []
     troubles = own_troubles(channels)
+    states: dict[int, Compliance | None] = {}
     for case in fresh:
         move, interval, after = _next_state(case, rows.get(case.channel.pk), now=now)
+        states[case.channel.pk] = after
         opened += [interval] if interval else []
         moved += [(case, move)] if move else []
         alarms.append((case.channel, _alarms(case, after, troubles.get(case.channel.pk, ()), now=now)))
+    _write_verdicts(fresh, states, now=now)
     kept = [row for case in fresh if (row := rows.get(case.channel.pk)) is not None]
     if kept:
         update_rows(kept, ["cause", "where", "unknown_since", "known_at", "valid_to"])
@@ -229,10 +243,21 @@ def _write(cases: Sequence[_Case], *, now: datetime) -> tuple[list[_Case], list[
     return [case for case in cases if stamps[case.channel.pk] != case.stamp], moved
 
 
-def _write_verdicts(cases: Iterable[_Case], *, now: datetime) -> None:
-    """Write the verdict of each nexthop that was looked at, on each relay group."""
+def _write_verdicts(cases: Sequence[_Case], states: Mapping[int, Compliance | None], *, now: datetime) -> None:
+    """Write the verdict of each nexthop that was looked at, on each relay group, and until when it holds."""
+    until = {
+        case.channel.pk: next_moment(
+            case.channel,
+            case.facts,
+            {one.map.group.pk: one for _row, one, _verdict in case.judged}.values(),
+            states[case.channel.pk],
+            share=case.warn_share,
+            now=now,
+        )
+        for case in cases
+    }
     rows = [
-        _verdict_row(row, one.map.group, verdict, is_own=case.is_own(verdict), now=now)
+        _verdict_row(row, one.map.group, verdict, is_own=case.is_own(verdict), until=until[case.channel.pk], now=now)
         for case in cases
         for row, one, verdict in case.judged
         if case.facts[row.pk].dns is not None or case.facts[row.pk].unreadable
@@ -246,7 +271,9 @@ def _write_verdicts(cases: Iterable[_Case], *, now: datetime) -> None:
     )
 
 
-def _verdict_row(nexthop: Nexthop, group: RelayGroup, verdict: Verdict, *, is_own: bool, now: datetime) -> VerdictRow:
+def _verdict_row(
+    nexthop: Nexthop, group: RelayGroup, verdict: Verdict, *, is_own: bool, until: datetime | None, now: datetime
+) -> VerdictRow:
     return VerdictRow(
         nexthop=nexthop,
         group=group,
@@ -258,6 +285,7 @@ def _verdict_row(nexthop: Nexthop, group: RelayGroup, verdict: Verdict, *, is_ow
         reasons=[str(reason) for reason in verdict.reasons] or [verdict.unknown] * bool(verdict.unknown),
         hosts=[_host_json(row) for row in verdict.hosts],
         judged_at=now,
+        holds_until=until,
     )
 
 
