@@ -4,6 +4,7 @@ Source: host_port.c, valid_mailhost_addr.c in src/util and src/global.
 """
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from partners.core.errors import NameRefused
@@ -27,6 +28,7 @@ def port_of(text: str, subject: str) -> int:
     return int(text)
 
 
+@lru_cache(maxsize=4096)
 def address_of(text: str) -> IPv4Address | IPv6Address | None:
     """Return the address that *text* is, with or without "ipv6:"; None for a name, and for one with a zone."""
     bare = text.removeprefix(IPV6_TAG)

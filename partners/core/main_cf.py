@@ -99,10 +99,13 @@ class MainCf:
     release: PostfixRelease
     compatibility_level: str = FRESH_INSTALL
     machine: Mapping[str, str] = field(default_factory=dict)
+    _expanded: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def value(self, name: str) -> str:
         """Return *name* with all $names expanded. Errors: SettingsRefused."""
-        return expand(self.raw(name), self.raw).strip()
+        if name not in self._expanded:
+            self._expanded[name] = expand(self.raw(name), self.raw).strip()
+        return self._expanded[name]
 
     def raw(self, name: str) -> str:
         """Return *name* as written, or the built-in default; "" for what is not known."""

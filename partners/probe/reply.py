@@ -105,4 +105,6 @@ class ReplyParser:
 def cleaned(raw: bytes | str) -> str:
     """Return *raw* as one line for people: nothing unprintable, at most TEXT_LIMIT characters."""
     text = raw if isinstance(raw, str) else raw[: 4 * TEXT_LIMIT].decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else " " for char in text).strip()[:TEXT_LIMIT]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return text.strip()[:TEXT_LIMIT]

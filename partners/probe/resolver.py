@@ -191,9 +191,10 @@ class _Walk:
     async def host(self, written: str, preference: int) -> HostFacts:
         """Return what is found for the MX host, or bracketed host, *written*."""
         name = written.lower()
-        with contextlib.suppress(ValueError):
-            literal = str(ip_address(name))
-            return HostFacts(name, preference, LookupStatus.FOUND, Dnssec.INSECURE, (literal,))
+        if ":" in name or name[-1:].isdigit():  # else it is no address, and need not be tried
+            with contextlib.suppress(ValueError):
+                literal = str(ip_address(name))
+                return HostFacts(name, preference, LookupStatus.FOUND, Dnssec.INSECURE, (literal,))
         if not is_hostname(name):
             text = cleaned(f"{name}: Postfix takes this for no host name and skips the record")
             return HostFacts(cleaned(name), preference, LookupStatus.NOT_FOUND, Dnssec.INSECURE, lookup_text=text)

@@ -77,12 +77,11 @@ class Wire:
             self._socket = None
 
     def _begin(self, address: str, port: int, source: str) -> None:
-        version = ip_address(address).version
-        family = socket.AF_INET if version == 4 else socket.AF_INET6
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self._number = self._socket.fileno()
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if source and ip_address(source).version == version:
+        if source and (":" in source) == (":" in address):
             self._socket.bind((source, 0))
         try:
             self._socket.connect((address, port))

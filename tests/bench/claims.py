@@ -20,8 +20,8 @@ INSERT INTO partners_channel (id, partner_id, agreed, basis, level, match, proto
 INSERT INTO partners_nexthop (id, channel_id, key, table_key, due_at, asked_by, lease_token, crashes)
   SELECT n, n, 'p' || n || '.example', 'p' || n || '.example', now() - random() * interval '1 hour', '', '', 0
   FROM generate_series({first}, {last}) n;
-INSERT INTO partners_address (id, address, provider, due_at, lease_token, crashes)
-  SELECT n, '10.0.0.0'::inet + n, 'p' || n || '.example', now() - random() * interval '1 hour', '', 0
+INSERT INTO partners_address (id, address, vantage, provider, due_at, lease_token, crashes)
+  SELECT n, '10.0.0.0'::inet + n, 'here', 'p' || n || '.example', now() - random() * interval '1 hour', '', 0
   FROM generate_series({first}, {last}) n;
 INSERT INTO partners_endpoint (id, address_id, port, profile, profile_key, not_measured, not_measured_detail)
   SELECT n, n, 25, '{{}}', 'x', '', '' FROM generate_series({first}, {last}) n;

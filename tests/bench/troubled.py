@@ -14,19 +14,15 @@ from tests.bench.world import world
 from tests.kit.dns import DnsServer
 
 COUNT, DEAD, WORKERS, WANTED = 10_000, 20, 2, 1.25
-_NOWHERE = "10.66.0.0/16"  # routed into a device that swallows all
+_NOWHERE = "10.66.0.0/16"
 
 
 def main(count: int) -> None:
     """Measure and print."""
     patience = Limits().connect.total_seconds()
     with world() as bench:
-        for command in (
-            "ip link add nowhere type dummy",
-            "ip link set nowhere up",
-            f"ip route add {_NOWHERE} dev nowhere",
-        ):
-            subprocess.run(command.split(), check=True, timeout=10)
+        # What arrives over lo for an address that is not ours is dropped without a word: nothing is forwarded here.
+        subprocess.run(f"ip route add {_NOWHERE} dev lo".split(), check=True, timeout=10)
         resolver = DnsServer(ttl=3600)
         resolver.start()
         try:

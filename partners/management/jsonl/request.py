@@ -56,6 +56,7 @@ class RequestReader:
     def __init__(self) -> None:
         self._files = RelayFiles()
         self._relays: OrderedDict[object, tuple[_Asked, _Kept]] = OrderedDict()
+        self._main_cfs: OrderedDict[object, MainCf] = OrderedDict()
 
     def read(self, line: bytes) -> Request:
         """Read one line. Errors: Unusable."""
@@ -73,13 +74,22 @@ class RequestReader:
             raise Unusable(str(refused)) from refused
 
     def _request(self, fields: dict[str, Any]) -> Request:
-        main_cf = MainCf(_parameters(fields), _postfix(fields), FRESH_INSTALL)
+        main_cf = self._main_cf(_parameters(fields), _postfix(fields))
         return Request(
             identity=fields["id"],
             destinations=tuple(self._destinations(fields, main_cf)),
             message_age=_age(fields),
             headers=_headers(fields),
         )
+
+    def _main_cf(self, given: Mapping[str, str], release: PostfixRelease) -> MainCf:
+        """Return the parameters, expanded once for all lines that have the same ones."""
+        key = (tuple(given.items()), release)
+        if key not in self._main_cfs:
+            self._main_cfs[key] = MainCf(given, release, FRESH_INSTALL)
+            if len(self._main_cfs) > RELAYS_MAX:
+                self._main_cfs.popitem(last=False)
+        return self._main_cfs[key]
 
     def _destinations(self, fields: dict[str, Any], main_cf: MainCf) -> Iterator[Destination]:
         """Yield what the transport says and then the fallback relays, each with its own entry."""
@@ -99,7 +109,8 @@ class RequestReader:
         found = _found(fields, nexthop.text, main_cf, self._files)
         relay, policy = self._relay(fields, main_cf, found)
         unknown = found.unknown or unheeded(main_cf, has_policy=_has_policy(fields, main_cf))
-        relay = relay.with_(foreign_sources=foreign_sources(main_cf))
+        if (sources := foreign_sources(main_cf)) != relay.foreign_sources:
+            relay = relay.with_(foreign_sources=sources)
         manner, passwords = manner_of(main_cf, relay, self._files), credentials(main_cf, self._files)
         return Destination(nexthop, relay, policy, found.key, unknown, is_fallback, manner, passwords)
 
