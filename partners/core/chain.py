@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from OpenSSL import crypto
 from OpenSSL._util import lib as _openssl  # X509Store has no call for the purpose; the lock file pins the release
@@ -345,17 +345,17 @@ def _spki_in(der: bytes, keys: tuple[bytes, ...]) -> bool:
 def _is_signed_by(der: bytes, spki: bytes) -> bool:
     try:
         certificate, key = x509.load_der_x509_certificate(der), load_der_public_key(spki)
-        signature, signed, digest = (
-            certificate.signature,
-            certificate.tbs_certificate_bytes,
-            certificate.signature_hash_algorithm,
-        )
-        if isinstance(key, rsa.RSAPublicKey) and digest is not None:
-            key.verify(signature, signed, padding.PKCS1v15(), digest)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and digest is not None:
-            key.verify(signature, signed, ec.ECDSA(digest))
-        else:
-            return False
+        signature, signed = certificate.signature, certificate.tbs_certificate_bytes
+        digest, scheme = certificate.signature_hash_algorithm, certificate.signature_algorithm_parameters
+        match key, scheme:
+            case rsa.RSAPublicKey(), padding.AsymmetricPadding() if digest is not None:
+                key.verify(signature, signed, scheme, digest)
+            case ec.EllipticCurvePublicKey(), ec.ECDSA():
+                key.verify(signature, signed, scheme)
+            case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey(), None:
+                key.verify(signature, signed)
+            case _:
+                return False
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True

@@ -31,6 +31,7 @@ ROOT = root_ca("DANE root")
 ISSUER = ROOT.intermediate("DANE issuer")
 LEAF = ISSUER.leaf(MX)
 FULL = (LEAF, ISSUER, ROOT)
+OWN = self_signed(MX)
 OLD = self_signed("other.example", not_after=PAST)
 RELAY = RelaySettings(smtp_dns_support_level="dnssec")
 SECURE, INSECURE = Dnssec.SECURE, Dnssec.INSECURE
@@ -134,6 +135,13 @@ JUNK = b"\1" * 31
         pytest.param([tlsa(3, 1, 255, b"x")], FULL, "encrypt Untrusted", UNUSABLE, id="private-type"),
         pytest.param([tlsa(3, 1, 1, JUNK)], FULL, "encrypt Untrusted", NOT, id="bad-length"),
         pytest.param([tlsa(3, 2, 1, LEAF)], FULL, "encrypt Untrusted", NOT, id="bad-selector"),
+        pytest.param([tlsa(3, 1, 3, JUNK)], FULL, "encrypt Untrusted", NOT, id="bad-matching-type"),
+        pytest.param([tlsa(3, 0, 0, JUNK)], FULL, "encrypt Untrusted", NOT, id="no-certificate-in-full"),
+        pytest.param([tlsa(2, 1, 0, JUNK)], FULL, "encrypt Untrusted", NOT, id="no-key-in-full"),
+        pytest.param(
+            [tlsa(2, 1, 0, OWN)], (OWN,), "dane Verified", "dane-only Verified", id="2-1-0-of-a-self-signed-leaf"
+        ),
+        pytest.param([tlsa(2, 1, 0, OLD)], (OLD,), NOT, NOT, id="2-1-0-of-a-self-signed-leaf-that-expired"),
         pytest.param(
             [tlsa(3, 1, 1, JUNK), tlsa(3, 1, 1, LEAF)], FULL, "dane Verified", "dane-only Verified", id="one-sound"
         ),

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from partners.core.chain import Anchors
-from partners.core.engine import engine_failure, is_loadable_ca_file
+from partners.core.engine import engine_failure, is_loadable_ca_file, is_loadable_pair
 from partners.core.reasons import Reason
 from partners.core.relay import RelaySettings
 from tests.core.judged import ENCRYPT, GOOD, MAY, NONE, PINNED, RELAY, ROOT, SECURE, peer, plain, said, verdict
+from tests.kit.ca import self_signed
 
 PEM = ROOT.pem
 LINES = PEM.strip().split("\n")
@@ -83,3 +84,27 @@ def test_a_digest_that_the_portal_does_not_pin_with() -> None:
     relay = replace(RELAY, smtp_tls_fingerprint_digest="sha384")
 
     assert said(replace(PINNED, match=(digest,)), peer(GOOD), relay) == "Verified"
+
+
+OTHER = self_signed("other.example")
+ENCRYPTED = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "fits"),
+    [
+        pytest.param(GOOD.pem, GOOD.key_pem, True, id="its-key"),
+        pytest.param(GOOD.pem + GOOD.key_pem, GOOD.pem + GOOD.key_pem, True, id="in-one-file"),
+        pytest.param(GOOD.chain_pem, GOOD.key_pem, True, id="with-its-chain"),
+        pytest.param(GOOD.pem, OTHER.key_pem, False, id="another-key"),
+        pytest.param(GOOD.pem, "", False, id="no-key"),
+        pytest.param("", GOOD.key_pem, False, id="no-certificate"),
+        pytest.param(GOOD.pem, ENCRYPTED, False, id="behind-a-password"),
+        pytest.param(
+            GOOD.pem, GOOD.key_pem.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), True, id="read-as-what-it-is"
+        ),
+    ],
+)
+def test_a_client_certificate_and_its_key(certificate: str, key: str, fits: bool) -> None:
+    """Where they do not belong together, smtp(8) goes on without TLS."""
+    assert is_loadable_pair(certificate.encode(), key.encode()) is fits

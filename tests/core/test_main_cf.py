@@ -5,9 +5,9 @@ from OpenSSL import crypto
 
 from partners.core.errors import SettingsRefused
 from partners.core.levels import SecurityLevel
-from partners.core.main_cf import NOT_SET, MainCf, relay_settings, unheeded
+from partners.core.main_cf import NOT_SET, MainCf, client_certificates, relay_settings, unheeded
 from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
-from tests.kit.ca import Certificate
+from tests.kit.ca import Certificate, root_ca
 
 OPENSSL = OpensslRelease(3, 0, 19)
 
@@ -181,3 +181,33 @@ def test_the_older_table_is_ignored_beside_a_policy_map():
     older = MainCf({"smtp_tls_per_site": "hash:/etc/postfix/site"}, PostfixRelease(3, 7, 11))
 
     assert unheeded(older, has_policy=True) == ""
+
+
+CERTIFIED = root_ca("Client root").leaf("relay.example", eku=("client",))
+PEM, KEY = CERTIFIED.pem.encode(), CERTIFIED.key_pem.encode()
+
+
+@pytest.mark.parametrize(
+    ("given", "pairs", "fault"),
+    [
+        ({}, (), ""),
+        ({"smtp_tls_cert_file": "/both"}, (("/both", "/both"),), ""),
+        ({"smtp_tls_cert_file": "/leaf", "smtp_tls_key_file": "/key"}, (("/leaf", "/key"),), ""),
+        ({"smtp_tls_eccert_file": "etc/both"}, (("/var/spool/postfix/etc/both",) * 2,), ""),
+        ({"smtp_tls_cert_file": "/leaf"}, (("/leaf", "/leaf"),), "cannot be used"),
+        ({"smtp_tls_cert_file": "/none"}, (("/none", "/none"),), "cannot be read"),
+        ({"smtp_tls_chain_files": "/first", "smtp_tls_cert_file": "/none"}, (("/first", "/first"),), ""),
+        ({"smtp_tls_chain_files": "/both"}, (("/both", "/both"),), "cannot be loaded"),
+        ({"smtp_tls_chain_files": "/none"}, (("/none", "/none"),), ""),
+    ],
+)
+def test_the_client_certificate(given: dict[str, str], pairs: tuple[tuple[str, str], ...], fault: str):
+    """smtp_tls_chain_files goes before all others, and holds the key first; what cannot be loaded disables TLS."""
+    files = Files()
+    files.contents = {"/both": PEM + KEY, "/first": KEY + PEM, "/leaf": PEM, "/key": KEY}
+    files.contents["/var/spool/postfix/etc/both"] = PEM + KEY
+    said = settings(given, files=files).tls_engine_failure
+
+    assert client_certificates(MainCf(given, PostfixRelease(3, 7, 11))) == pairs
+    assert fault in said
+    assert bool(said) is bool(fault)

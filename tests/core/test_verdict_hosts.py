@@ -12,7 +12,7 @@ from partners.core.observation import (
     Stage,
 )
 from partners.core.relay import DEBIAN_12, DEBIAN_13
-from partners.core.verdict import Delivery, profiles_needed
+from partners.core.verdict import Delivery, judge, profiles_needed
 from tests.core.judged import (
     ALONE,
     ENCRYPT,
@@ -21,12 +21,14 @@ from tests.core.judged import (
     MX,
     MX2,
     NEVER,
+    NOW,
     RELAY,
     ROOT,
     SECURE,
     VERIFY,
     dns,
     host,
+    of,
     peer,
     plain,
     said,
@@ -177,3 +179,51 @@ def test_releases_of_debian_agree_on_a_good_peer() -> None:
 def test_no_session_is_asked_for_where_postfix_makes_none():
     """A refused entry connects nowhere, so that nobody has to be probed for it."""
     assert profiles_needed(Invalid("invalid attribute"), dns(), RELAY) == frozenset()
+
+
+class TestCredentials:
+    """smtp_sasl_password_maps: PLAINTEXT_FALLBACK_OK_AFTER_STARTTLS_FAILURE in src/smtp/smtp.h."""
+
+    FAILS = stopped(Stage.HANDSHAKE, "tls", greeting_code=220, ehlo_code=250, starttls_offered=True, starttls_code=220)
+
+    @pytest.mark.parametrize(
+        ("hosts", "delivery"),
+        [((), Delivery.DELIVER), (("mx.example.com",), Delivery.DEFER), (("x",), Delivery.DELIVER)],
+    )
+    def test_they_are_never_sent_in_plaintext(self, hosts: tuple[str, ...], delivery: Delivery) -> None:
+        """An aged message for a host with credentials goes on waiting."""
+        found = judge(MAY, dns(), of(self.FAILS), RELAY, NOW, message_age=600, credentialed=hosts)
+
+        assert found.delivery is delivery
+
+    def test_without_a_failure_they_change_nothing(self) -> None:
+        """STARTTLS that is not offered is no failure of TLS."""
+        assert judge(MAY, dns(), of(plain()), RELAY, NOW, credentialed=("mx.example.com",)).plaintext
+
+
+class TestSource:
+    """smtp_bind_address_enforce, and an address that this machine does not have."""
+
+    RELAY = RELAY.with_(foreign_sources=frozenset({"ipv4"}))
+
+    def test_no_connection_is_made(self) -> None:
+        """A mistake of one's own, told without a host; nothing has to be probed."""
+        found = judge(SECURE, dns(), {}, self.RELAY, NOW)
+
+        assert (found.delivery, found.dsn, found.mx, found.unknown) == (Delivery.DEFER, "4.4.0", None, "")
+        assert profiles_needed(SECURE, dns(), self.RELAY) == frozenset()
+
+    def test_the_other_kind_of_address_is_free(self) -> None:
+        """Only the kind whose source is foreign is passed over."""
+        six = host("2001:db8::1")
+        found = judge(ENCRYPT, dns(host(), six), of(peer(address="2001:db8::1")), self.RELAY, NOW)
+
+        assert (found.delivery, found.mx) == (Delivery.DELIVER, "mx.example.com[2001:db8::1]:25")
+
+
+def test_a_host_is_told_in_the_case_of_the_dns() -> None:
+    """Postfix logs it so; the row keeps the name by which hosts are known again."""
+    found = judge(ENCRYPT, dns(replace(host(), written="MX.example.com")), of(peer()), RELAY, NOW)
+
+    assert found.mx == "MX.example.com[192.0.2.1]:25"
+    assert found.hosts[0].mx_host == "mx.example.com"

@@ -7,7 +7,6 @@ from tests.plan.sources import BASE
 
 DOCUMENT = BASE / "docs" / "verdict.md"
 BEGIN, END = "<!-- reasons: made by tests/plan/verdict_table.py -->\n", "<!-- end of reasons -->\n"
-_SUBJECTS = {"nexthop": "example.com", "mx_host": "mx.example.com", "address": "192.0.2.1"}
 
 
 def table() -> str:
@@ -17,7 +16,7 @@ def table() -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     for reason in Reason:
-        command = command_by_hand(reason, **_SUBJECTS)
+        command = command_by_hand(reason, nexthop="example.com", mx_host="mx.example.com", address="192.0.2.1")
         shown = f"`{command}`".replace("|", r"\|") if command else "-"
         texts = REASON_TEXTS[reason]
         rows.append(

@@ -7,7 +7,7 @@ import ssl
 from tests.kit.ca import bundle
 from tests.kit.script import CLOSE, CLOSING_421, Say, Script
 from tests.oracle.case import FUTURE, PAST, Case, Host, Naming, alone, named, root, rsa_root, stranger
-from tests.oracle.cases.chain import below, leaf_only
+from tests.oracle.cases.chain import below, leaf_only, own_root
 from tests.oracle.cases.dane import DNSSEC, OTHER, WITH_ROOT, dane, insecure, spoil
 from tests.oracle.cases.hosts import ALERT, NO_STARTTLS, TWO, at, of
 
@@ -72,6 +72,10 @@ DANES = (
     rdane("ta-path", "2 0 1 of the root, and a path length below it", "2 0 1 root", leaf=below({"path_length": 0}, {}), tls=WITH_ROOT),
     rdane("ta-future", "2 1 1 of the root, and a leaf not yet valid", "2 1 1 root", leaf=named("mx.@", not_before=FUTURE), tls=WITH_ROOT),
     rdane("ta-key-rsa", "2 1 0 of an RSA key, the root not sent", "2 1 0 root", leaf=named("mx.@", by=rsa_root)),
+    rdane("ta-key-ed25519", "2 1 0 of an Ed25519 key, the root not sent", "2 1 0 root", leaf=named("mx.@", by=lambda: own_root("rare ed", key="ed25519"))),
+    rdane("ta-key-leaf-expired", "2 1 0 of the key of a self-signed leaf that has expired", "2 1 0", leaf=alone("mx.@", not_after=PAST)),
+    rdane("ta-key-leaf-issued", "2 1 0 of the key of a leaf that another CA issued", "2 1 0"),
+    rdane("ta-key-leaf-name", "2 1 0 of the key of a self-signed leaf, wrong name", "2 1 0", leaf=alone("other.example")),
     rdane("ta-name-dns-only", "usage 2: a CN beside another dNSName does not count", "2 0 1 root", leaf=named("other.example", common_name="mx.@"), tls=WITH_ROOT),
     rdane("ta-and-ee-expired", "usage 2 fails by date, usage 3 of the key fits", "2 0 1 root", "3 1 1", leaf=named("mx.@", not_after=PAST), tls=WITH_ROOT),
     rdane("two-mixed", "the first host's TLSA are unusable, the second's are wrong, both without STARTTLS", "mx 1 1 1", "mx2 3 1 1 other", dns=TWO,
