@@ -57,7 +57,10 @@ ACTS: dict[str, Promise] = {
     "pin.retiring": _("retires a pin"),
     "pin.withdrawn": _("took a pin back"),
     "policy.imported": _("imported a policy"),
+    "probe-hours.set": _("set when a partner is looked at"),
     "probe.asked": _("asked for a look"),
+    "vantage-token.made": _("made a token for a probe elsewhere"),
+    "vantage-token.revoked": _("revoked a token of a probe elsewhere"),
     "relay-group.added": _("added a relay group"),
     "relay-group.changed": _("changed a relay group"),
     "relay-group.proposed": _("proposed a change of a relay group"),
@@ -67,6 +70,8 @@ ACTS: dict[str, Promise] = {
     "release.published": _("published a release"),
     "release.rolling-back": _("rolls back to a release"),
     "single-operator.ended": _("ended the single-operator mode"),
+    "wall-link.made": _("made a link to the wall view"),
+    "wall-link.revoked": _("revoked a link to the wall view"),
 }
 
 

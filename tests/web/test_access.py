@@ -18,6 +18,7 @@ ARGUMENTS = {
     "channel-remove": "channel",
     "partner-invite": "partner",
     "partner-notices": "partner",
+    "partner-hours": "partner",
     "partner-probe-panel": "channel",
     "portal-upload": "channel",
     "portal-submit": "channel",
@@ -70,6 +71,9 @@ PAGES = sorted(
         "portal-upload",
         "portal-submit",
         "portal-withdraw",
+        "wall",
+        "wall-make",
+        "wall-revoke",
     }
 )
 AUDIENCES = ("visitor", "editor", "approver", "management", "partner", "nobody")
