@@ -14,6 +14,7 @@ from partners.reports.charts import trend_chart
 from partners.reports.compliance import WINDOWS, Compliance, compliance_report
 from partners.reports.drawings import donut
 from partners.web.access import door, whole
+from partners.web.agreements import worded_agreements, worded_days
 from partners.web.sheets import sheet
 
 _RING: Final = ("compliant", "rolling", "weaker", "pending", "unknown", "violated")
@@ -42,6 +43,8 @@ def show(request: HttpRequest) -> HttpResponse:
     report = compliance_report(now=now, chosen=chosen, page=whole(request.GET.get("page", ""), 1))
     context = {
         "report": report,
+        "agreements": worded_agreements(report.rows),
+        "days": worded_days(report.trend.points),
         "now": now,
         "chosen": chosen,
         "arcs": _arcs(report),

@@ -1,0 +1,61 @@
+"""Rows of the compliance page as texts: fifty agreements and ninety days cost a page most of its time."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.urls import reverse
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from partners.reports.agreements import AgreementRow
+from partners.reports.trend import Point
+from partners.templatetags.states import protection_word, state_mark, state_word
+
+__all__ = ["worded_agreements", "worded_days"]
+
+_ADDRESS_OF = 0  # stands for a channel in the address that is filled in
+
+
+def worded_agreements(rows: Iterable[AgreementRow]) -> list[dict[str, str]]:
+    """Return *rows* as the template prints them, in the reader's language."""
+    day = cache(lambda moment: date_format(localtime(moment), "j M Y"))
+    mark, word, protection = cache(state_mark), cache(state_word), cache(protection_word)
+    head, tail = reverse("partner-detail", args=[_ADDRESS_OF]).rsplit(str(_ADDRESS_OF), 1)
+    return [
+        {
+            "url": f"{head}{row.pk}{tail}",
+            "partner": row.partner,
+            "keys": row.keys,
+            "mark": mark(row.state),
+            "word": word(row.state),
+            "agreed": protection(row.agreed),
+            "effective": protection(row.effective),
+            "level": row.level,
+            "cause": row.cause,
+            "known": _last_known(row.known_at) if row.state == "unknown" and row.known_at else "",
+            "owner": row.owner,
+            "since": day(row.since) if row.since else "",
+        }
+        for row in rows
+    ]
+
+
+def worded_days(points: Iterable[Point]) -> list[tuple[str, str, str, str]]:
+    """Return day, protected, total and share of each of *points*."""
+    number = cache(intcomma)
+    return [
+        (
+            date_format(point.day, "j M Y"),
+            number(point.protected),
+            number(point.total),
+            number_format(point.share, 1),
+        )
+        for point in points
+    ]
+
+
+def _last_known(at: datetime) -> str:
+    return _("Last known %(at)s.") % {"at": date_format(localtime(at), "j M Y, H:i")}
