@@ -123,6 +123,13 @@ def mirror(sources: Path = APT_SOURCES) -> str:
     raise RootUnavailable(f"no Debian archive in {sources}/sources.list")
 
 
+def alone(*command: str) -> list[str]:
+    """Return *command* with processes and mounts of its own: what a package starts ends with it, and no mount stays."""
+    # In a plain chroot "/" is no mount point and cannot be made private; /proc can.
+    own = ["unshare", "--mount", "--propagation=unchanged", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    return [*own, "sh", "-c", 'mount --make-rprivate / 2>/dev/null; exec "$0" "$@"', *command]
+
+
 def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     cache = Path(os.environ.get(CACHE_VARIABLE) or Path(base, "tlsportal-tests"))
@@ -142,10 +149,8 @@ def _make(suite: str, path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(aside, ignore_errors=True)
     options = ["--variant=minbase", f"--keyring={KEYRING}", f"--include={','.join(PACKAGES)}"]
-    # Of its own: processes, so that what a package starts ends with it, and mounts, so that none is left behind.
-    alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     log = path.with_name(f"{suite}.log")
-    _run(lab.outside(*alone, "debootstrap", *options, suite, str(aside), mirror()), log)
+    _run(lab.outside(*alone("debootstrap", *options, suite, str(aside), mirror())), log)
     aside.rename(path)
 
 

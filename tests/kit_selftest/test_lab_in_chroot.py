@@ -12,11 +12,14 @@ pytestmark = pytest.mark.lab
 REPOSITORY = Path(__file__).parents[2]
 ENTER = """
 from tests.kit.lab import lab
+from tests.kit.rootfs import alone
 import os, subprocess
 before = os.readlink("/proc/self/ns/net")
 lab.enter()
 back = subprocess.run(lab.outside("sh", "-c", "readlink /proc/self/ns/net; ls -d /repo"), capture_output=True, text=True)
 print(lab.why_not or "entered", os.readlink("/proc/self/ns/net") != before, back.stdout.split() == [before, "/repo"])
+first = subprocess.run(lab.outside(*alone("sh", "-c", "echo $$; ls -d /proc/1 /repo")), capture_output=True, text=True)
+print(*first.stdout.split())
 """
 
 
@@ -44,4 +47,4 @@ def test_the_lab_is_entered_in_a_chroot_and_outside_leads_back_to_it(tmp_path: P
         env={"PATH": os.environ["PATH"], "PYTHONPATH": "/repo"}, check=False,
     )  # fmt: skip
 
-    assert run.stdout.split() == ["entered", "True", "True"], run.stderr
+    assert run.stdout.split() == ["entered", "True", "True", "1", "/proc/1", "/repo"], run.stderr
