@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
 from partners.core import chain as chains
 from partners.core.certificates import spki_of
 from partners.core.chain import Anchors
@@ -177,10 +180,10 @@ def _is_sound(record: TlsaRecord) -> bool:
         if record.selector == 0:
             read_certificate(record.data)
         else:
-            read_element(record.data)
-    except DerError:
+            load_der_public_key(record.data)
+    except (DerError, ValueError, UnsupportedAlgorithm):
         return False
-    return True
+    return record.selector == 1 or not read_element(record.data)[1]
 
 
 def _strongest(records: list[TlsaRecord], relay: RelaySettings) -> list[TlsaRecord]:

@@ -3,8 +3,9 @@
 # fmt: off
 import hashlib
 import ssl
+from functools import cache
 
-from tests.kit.ca import bundle
+from tests.kit.ca import Certificate, bundle
 from tests.kit.script import CLOSE, CLOSING_421, Say, Script
 from tests.oracle.case import FUTURE, PAST, Case, Host, Naming, alone, named, root, rsa_root, stranger
 from tests.oracle.cases.chain import below, leaf_only, own_root
@@ -49,6 +50,24 @@ def alone_pem() -> str:
     return bundle(*leaf.chain) + leaf.key_pem
 
 
+@cache
+def kept() -> Certificate:
+    """The same leaf each time."""
+    return root().leaf("kept.example")
+
+
+def kept_leaf(_naming: Naming) -> Certificate:
+    return kept()
+
+
+def key_and_more() -> str:
+    return f"3 1 0 {kept().spki_der.hex()}00"
+
+
+def certificate_and_more() -> str:
+    return f"3 0 0 {kept().der.hex()}00"
+
+
 REQUIRES = {"client_certificate": ssl.CERT_REQUIRED, "anchors": (root(),)}
 DANES = (
     rdane("cname-tafile", "dane of an aliased MX: TLSA at neither, no STARTTLS: may", dns=CNAME_MX, script=NO_STARTTLS),
@@ -72,6 +91,10 @@ DANES = (
     rdane("ta-path", "2 0 1 of the root, and a path length below it", "2 0 1 root", leaf=below({"path_length": 0}, {}), tls=WITH_ROOT),
     rdane("ta-future", "2 1 1 of the root, and a leaf not yet valid", "2 1 1 root", leaf=named("mx.@", not_before=FUTURE), tls=WITH_ROOT),
     rdane("ta-key-rsa", "2 1 0 of an RSA key, the root not sent", "2 1 0 root", leaf=named("mx.@", by=rsa_root)),
+    rdane("key-junk-ta", "2 1 0 that is no key", "2 1 0 " + "01" * 31, leaf=alone("x.example")),
+    rdane("key-junk-ee", "3 1 0 that is no key, no STARTTLS", "3 1 0 30020500", script=NO_STARTTLS),
+    rdane("key-behind", "3 1 0 with an octet behind the key", key_and_more(), leaf=kept_leaf),
+    rdane("certificate-behind", "3 0 0 with an octet behind the certificate", certificate_and_more(), leaf=kept_leaf),
     rdane("ta-key-ed25519", "2 1 0 of an Ed25519 key, the root not sent", "2 1 0 root", leaf=named("mx.@", by=lambda: own_root("rare ed", key="ed25519"))),
     rdane("ta-key-leaf-expired", "2 1 0 of the key of a self-signed leaf that has expired", "2 1 0", leaf=alone("mx.@", not_after=PAST)),
     rdane("ta-key-leaf-issued", "2 1 0 of the key of a leaf that another CA issued", "2 1 0"),
