@@ -19,7 +19,7 @@ else:
 # Columns that open a door, or would if they were guessed.
 _SECRET_WORDS = ("password", "token", "secret", "lease", "private_key")
 # Kept as hashes of random secrets: useless to a reader, and still no reader's business.
-_HASHED = {"Invitation": "sha256", "RelayToken": "sha256", "VantageToken": "sha256"}
+_HASHED = {"Invitation": "sha256", "RelayToken": "sha256", "VantageToken": "sha256", "WallLink": "sha256"}
 
 
 class ReadOnlyAdmin(_ModelAdmin):

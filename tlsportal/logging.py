@@ -9,7 +9,7 @@ from tlsportal.syslog import demand_place
 
 # What opens a door never reaches the log, whoever writes the line and however the address was bent: the part behind
 # the doors of links, also percent-encoded, and anything of the shape of our tokens (43 characters of base64url).
-_DOORS = r"((?<!/approvals)(?:/|%2F)(?:invitations|password(?:/|%2F)reset(?:/|%2F)key)(?:/|%2F)+)"
+_DOORS = r"((?<!/approvals)(?:/|%2F)(?:invitations|wall|password(?:/|%2F)reset(?:/|%2F)key)(?:/|%2F)+)"
 _SECRETS = re.compile(
     _DOORS + r"(?!\*\*\*)[^\s/\"'?#&;,<>%]+(?:%(?!2F)[^\s/\"'?#&;,<>%]*)*"
     r"|(?<![A-Za-z0-9_-])(tlsp_[0-9a-f]{12}_)?[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])",

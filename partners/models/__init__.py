@@ -13,6 +13,7 @@ from partners.models.relays import GroupChange, OwnCertificate, Relay, RelayGrou
 from partners.models.releases import Approval, Artefact, Candidate, CandidateMap, Change, Head, Release
 from partners.models.standings import Standing, StandingSeen, StandingTally, StandingWords
 from partners.models.states import ComplianceInterval, VerdictRow
+from partners.models.walls import WallLink
 
 __all__ = [
     "Address",
@@ -61,4 +62,5 @@ __all__ = [
     "User",
     "VantageToken",
     "VerdictRow",
+    "WallLink",
 ]
