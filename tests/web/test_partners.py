@@ -1,5 +1,8 @@
 """The partner list, the form and the page of a channel."""
 
+from io import BytesIO
+from zipfile import ZipFile
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -233,3 +236,18 @@ def test_ways_out_of_a_bad_verdict(desk: Client) -> None:
     assert "Write to Mira" in page
     assert "body=A%20certificate%20that%20your%20mail%20server%20sends%20has%20expired" in page
     assert "mends it" not in reader.get(door).content.decode()
+
+
+def test_workbook_holds_what_is_shown(desk: Client) -> None:
+    """The workbook has the rows of the filter, as the table has."""
+    ed = editor("ed")
+    channel(Partner.objects.create(name="=HYPERLINK(1)"), "one.example", by=ed, level="secure", agreed="ca-and-name")
+    channel(Partner.objects.create(name="Two"), "two.example", by=ed, level="encrypt", agreed="encrypted")
+
+    answer = desk.get(reverse("partner-list-xlsx"), {"level": "secure"})
+    sheet = ZipFile(BytesIO(b"".join(answer.streaming_content))).read("xl/worksheets/sheet1.xml").decode()
+
+    assert answer["Content-Disposition"] == 'attachment; filename="partners.xlsx"'
+    assert "=HYPERLINK(1)" in sheet
+    assert "two.example" not in sheet
+    assert "<f>" not in sheet

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -16,6 +16,7 @@ from partners.actions.relay_groups import settings_by_group
 from partners.actions.whatif import what_if
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.relay import RelaySettings
+from partners.documents.workbook import Cell, workbook
 from partners.models import Channel, Membership
 from partners.reports.alerts import alerts_of
 from partners.reports.compared import compared
@@ -23,7 +24,7 @@ from partners.reports.drafts import open_changes
 from partners.reports.headline import headline
 from partners.reports.journal import journal
 from partners.reports.lines import Line, as_lines, published_lines
-from partners.reports.listing import HARM, SORTS, Chosen, PartnerList, every_row, partner_list
+from partners.reports.listing import HARM, SORTS, Chosen, ListRow, PartnerList, every_row, partner_list
 from partners.reports.notices import notices_of
 from partners.reports.partners import ChannelPage, channel_page
 from partners.reports.people import name_of
@@ -56,6 +57,14 @@ def show_csv(request: HttpRequest) -> HttpResponseBase:
     """Hand out what the list shows, all pages of it, as CSV whose cells no sheet takes for a formula."""
     rows = every_row(reader(request), Chosen.of(request.GET), now=timezone.now())
     return sheet("partners.csv", _HEAD, map(_cells, rows))
+
+
+@require_safe
+@door("partner-list-xlsx")
+def show_xlsx(request: HttpRequest) -> FileResponse:
+    """Hand out what the list shows, all pages of it, as a workbook: numbers and dates as such, texts as texts."""
+    rows = every_row(reader(request), Chosen.of(request.GET), now=timezone.now())
+    return FileResponse(workbook(_("Partners"), _HEAD, map(_typed, rows)), filename="partners.xlsx", as_attachment=True)
 
 
 @require_safe
@@ -179,8 +188,15 @@ def _sorted(name: str, chosen: Chosen) -> dict[str, str]:
     return {"url": _url(chosen.parameters, sort=word), "sorted": state}
 
 
-def _cells(row: Any) -> tuple[str, ...]:
+def _typed(row: ListRow) -> tuple[Cell, ...]:
+    """Return one row of the list as the cells of a workbook."""
+    texts = (row.name, row.key, row.state, row.cause, row.agreed, row.level, row.delivery, row.tls_status)
+    return (*texts, row.taking, row.hosts, row.ends_at, row.owner, row.seen_at)
+
+
+def _cells(row: ListRow) -> tuple[str, ...]:
     """Return one row of the list as texts."""
-    ends, seen = (moment.isoformat() if moment else "" for moment in (row.ends_at, row.seen_at))
-    cells = (row.name, row.key, row.state, row.cause, row.agreed, row.level, row.delivery, row.tls_status)
-    return (*cells, str(row.taking), str(row.hosts), ends, row.owner, seen)
+    plain = (
+        cell.isoformat() if isinstance(cell, datetime) else "" if cell is None else str(cell) for cell in _typed(row)
+    )
+    return tuple(plain)
