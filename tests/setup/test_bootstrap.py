@@ -5,11 +5,11 @@ import base64
 import hashlib
 import os
 import pwd
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +81,12 @@ class Clone:
         return self.folder / ".venv" / "tlsportal-unfinished"
 
 
+def cpu_seconds() -> float:
+    """What all ended children have cost; the clock on the wall would tell what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _record_hash(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return "sha256=" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -104,8 +110,10 @@ class TestFirstStart:
         assert said.endswith(f"inside {clone.folder / '.venv'} 1.0\n")
 
     def test_says_what_it_does_in_short_lines(self, installed):
-        """Two lines of progress; pip itself is not heard."""
-        assert installed[1].splitlines()[:-1] == [
+        """Two lines of progress, and a sign of life where it takes long; pip itself is not heard."""
+        told = [line for line in installed[1].splitlines() if " still at it after " not in line]
+
+        assert told[:-1] == [
             "tlsportal: making .venv (once)",
             "tlsportal: installing the 1 packages of requirements.lock, each checked by its hash",
         ]
@@ -114,11 +122,11 @@ class TestFirstStart:
         """The second start says nothing of its own and costs next to nothing."""
         clone, _said = installed
 
-        started = time.monotonic()
+        before = cpu_seconds()
         bare = subprocess.run([sys.executable, "-c", ""], check=True)
-        bare_seconds = time.monotonic() - started
+        bare_seconds = cpu_seconds() - before
         code, said = clone.start("up")
-        seconds = time.monotonic() - started - bare_seconds
+        seconds = cpu_seconds() - before - bare_seconds
 
         assert (bare.returncode, code) == (0, 0)
         assert said == f"inside {clone.folder / '.venv'} 1.0\n"
