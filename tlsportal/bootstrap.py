@@ -68,6 +68,11 @@ def _stamp(lock: Path) -> str:
     return f"{hashlib.sha256(lock.read_bytes()).hexdigest()} {os.path.realpath(VENV / 'bin' / 'python')}\n"
 
 
+def _tell(line: str) -> None:
+    """Say what takes long; on standard error, for what a command prints may be meant for a program."""
+    print(line, file=sys.stderr, flush=True)
+
+
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """Let one process at a time make .venv; the lock is the directory itself, so that it leaves no file."""
@@ -84,7 +89,7 @@ def _make(lock: Path) -> None:
     if UNFINISHED.exists() or not _is_sound():
         if not os.access(BASE, os.W_OK):
             sys.exit(f"tlsportal: {BASE} cannot be written. Clone into a directory that you may write to.")
-        print(f"tlsportal: making {VENV.name} (once)", flush=True)
+        _tell(f"tlsportal: making {VENV.name} (once)")
         if VENV.exists():
             shutil.rmtree(VENV)
         _require_venv_module()
@@ -93,7 +98,7 @@ def _make(lock: Path) -> None:
     for old in VENV.glob("tlsportal-*.stamp"):
         old.unlink()
     packages = sum(line[:1].isalnum() for line in lock.read_text().splitlines())
-    print(f"tlsportal: installing the {packages} packages of {lock.name}, each checked by its hash", flush=True)
+    _tell(f"tlsportal: installing the {packages} packages of {lock.name}, each checked by its hash")
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     _run([*pip, "--no-deps", "--require-hashes", "-r", str(lock)], "the locked packages could not be installed")
     for whole in {lock, RUNTIME_LOCK}:
@@ -115,7 +120,7 @@ def _require_venv_module() -> None:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         sys.exit("tlsportal: python3-venv is missing. Run: sudo apt-get install --yes python3-venv")
-    print("tlsportal: installing the Debian package python3-venv", flush=True)
+    _tell("tlsportal: installing the Debian package python3-venv")
     debian.install(["python3-venv"])
     importlib.invalidate_caches()
     if not _has_venv():
@@ -138,7 +143,7 @@ def _run(command: list[str], failure: str) -> None:
             said, _nothing = process.communicate(timeout=PROGRESS_SECONDS)
             break
         except subprocess.TimeoutExpired:
-            print(f"tlsportal: still at it after {time.monotonic() - started:.0f} s", flush=True)
+            _tell(f"tlsportal: still at it after {time.monotonic() - started:.0f} s")
         except KeyboardInterrupt:
             process.kill()
             sys.exit("\ntlsportal: stopped; the next start begins anew.")

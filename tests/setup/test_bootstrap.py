@@ -35,6 +35,7 @@ class Clone:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.wheels = folder / "wheels"
+        self.printed = ""  # on standard output, at the last start
         (folder / "tlsportal").mkdir(parents=True)
         self.wheels.mkdir()
         for name in ("manage.py", "tlsportal/__init__.py", "tlsportal/bootstrap.py", "tlsportal/debian.py"):
@@ -74,7 +75,8 @@ class Clone:
             env={**environment, "HOME": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"},
             user=user,
         )
-        return done.returncode, done.stdout + done.stderr
+        self.printed = done.stdout
+        return done.returncode, done.stderr + done.stdout
 
     @property
     def unfinished(self) -> Path:
@@ -98,6 +100,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, str]:
     clone = Clone(tmp_path_factory.mktemp("clone"))
     code, said = clone.start("up")
     assert code == 0, said
+    assert clone.printed == f"inside {clone.folder / '.venv'} 1.0\n"  # as the first start may be predict --jsonl
     return clone, said
 
 
