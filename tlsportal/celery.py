@@ -45,6 +45,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "probe what is asked for": tick("partners.tasks.probing.probe_asked", every=15, queue=CONTROL_QUEUE),
     "judge again": tick("partners.tasks.alerts.judge_stale", every=60, queue=CONTROL_QUEUE),
     "tell of alerts": tick("partners.tasks.alerts.deliver_due", every=30, queue=CONTROL_QUEUE),
+    "look at domains": tick("partners.tasks.domains.watch_domains", every=60, queue=CONTROL_QUEUE),
     "forget old history": tick("partners.tasks.retention.prune_history", every=3600, queue=CONTROL_QUEUE),
     "count for the pages": tick("partners.tasks.figures.count_figures", every=60, queue=CONTROL_QUEUE),
     "look after the list": tick("partners.tasks.standings.look_after_list", every=300, queue=CONTROL_QUEUE),

@@ -32,6 +32,8 @@ class What(Enum):
     ADDRESSES = "addresses"
     DNSSEC = "dnssec"
     TLSA = "tlsa"
+    NAME_SERVERS = "name-servers"
+    MTA_STS = "mta-sts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from partners.models.accounts import User
 from partners.models.alerts import Alert, AlertDelivery, AlertPartner, Cycle, NoticeTarget, PartnerNotices
 from partners.models.audit import AuditEntry
+from partners.models.domains import DomainChange, DomainWatch
 from partners.models.estate import Channel, Contact, Membership, Nexthop, Partner, PrivateAuthority
 from partners.models.facts import Address, ChainLink, DnsSighting, Endpoint, Observation, Sighting
 from partners.models.figures import ChannelEnd, DailyTally, KeptFigures
@@ -35,6 +36,8 @@ __all__ = [
     "Cycle",
     "DailyTally",
     "DnsSighting",
+    "DomainChange",
+    "DomainWatch",
     "Endpoint",
     "GroupChange",
     "Head",

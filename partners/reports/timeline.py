@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from partners.core.facts_json import facts_from_json, profile_key
 from partners.core.moved import Changed, What, dns_changes, peer_changes
 from partners.core.observation import PERMISSIVE, NexthopFacts, PeerFacts
-from partners.models import Channel, DnsSighting, Sighting
+from partners.models import Channel, DnsSighting, DomainChange, Sighting
 
 __all__ = ["Seen", "seen_changes"]
 
@@ -35,6 +35,8 @@ WORDS: dict[What, Promise] = {
     What.ADDRESSES: gettext_lazy("addresses"),
     What.DNSSEC: gettext_lazy("DNSSEC"),
     What.TLSA: gettext_lazy("TLSA records"),
+    What.NAME_SERVERS: gettext_lazy("name servers"),
+    What.MTA_STS: gettext_lazy("MTA-STS policy"),
 }
 
 
@@ -66,12 +68,12 @@ class Seen:
 
 
 def seen_changes(channel: Channel) -> tuple[Seen, ...]:
-    """Return what moved for *channel*, newest first, in two queries.
+    """Return what moved for *channel*, newest first, in three queries.
 
     What moved alike at several addresses is one entry; so is what moves back and forth.
     """
     found: dict[tuple[bool, tuple[tuple[str, str, str], ...]], Seen] = {}
-    for moment, place, is_dns, changes in (*_at_peers(channel), *_in_dns(channel)):
+    for moment, place, is_dns, changes in (*_at_peers(channel), *_in_dns(channel), *_of_domain(channel)):
         moved = tuple(_shown(change) for change in changes)
         if not moved:
             continue
@@ -105,6 +107,12 @@ def _in_dns(channel: Channel) -> Iterator[tuple[datetime, str, bool, tuple[Chang
         was, now = _facts(before), _facts(after)
         if isinstance(was, NexthopFacts) and isinstance(now, NexthopFacts):
             yield after.first_seen, after.nexthop.key, True, dns_changes(was, now)
+
+
+def _of_domain(channel: Channel) -> Iterator[tuple[datetime, str, bool, tuple[Changed, ...]]]:
+    rows = DomainChange.objects.filter(nexthop__channel=channel).select_related("nexthop").order_by("-seen_at", "-pk")
+    for row in rows[:SIGHTINGS_MAX]:
+        yield row.seen_at, row.nexthop.key, True, (Changed(What(row.what), row.before, row.after),)
 
 
 def _pairs(newest_first: Sequence[Any], by: str) -> Iterator[tuple[Any, Any]]:
