@@ -15,6 +15,7 @@ from partners.actions.first_pins import demand_pin, lines_of, propose_given, pro
 from partners.actions.maps import demand_entries, keys_of
 from partners.actions.relay_groups import ensure_group
 from partners.actions.standings import restand
+from partners.core.agreement import falls_below
 from partners.core.errors import ActionRefused, EntryRefused, RefusedInput, StaleRefused
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.names import table_key
@@ -116,7 +117,8 @@ def edit_channel(
     """Return the Change that sets *fields* (names in EDITABLE) of *channel*; seen: as add_partner takes it.
 
     version: of the row that the person looked at; StaleRefused if somebody saved since. At a change of level, texts
-    that the new level does not take have to be emptied by the caller: nothing is dropped silently.
+    that the new level does not take have to be emptied by the caller: nothing is dropped silently. What falls below the
+    agreement has an end (lower_until), or another agreement: without either it is RefusedInput.
     """
     demand_editor(by)
     fresh, before = draft_and_row(channel.pk)
@@ -125,6 +127,7 @@ def edit_channel(
             _("channel %s") % fresh.pk, _("somebody saved it in between"), _("look at the new state and try again")
         )
     after = _with_fields(before, fields)
+    _demand_agreed(before, after)
     with transaction.atomic():
         change = _save(fresh, before, after, act="channel.edited", by=by, now=now)
         propose_seen(fresh, seen, after["match"], by=by, now=now)
@@ -223,6 +226,19 @@ def _save(channel: Channel, before: Snapshot, after: Snapshot, *, act: str, by: 
         fields = sorted(name for name in after if after[name] != before.get(name))
         audit.record(act, f"channel {channel.pk}", by=by, now=now, detail={"change": change.pk, "fields": fields})
     return change
+
+
+def _demand_agreed(before: Snapshot, after: Snapshot) -> None:
+    """Raise RefusedInput where *after* falls below what is agreed, without an end; a relaxation that runs has one."""
+    if after["lowered_until"]:
+        return
+    if falls_below(Protection(after["agreed"]), SecurityLevel(before["level"]), SecurityLevel(after["level"])):
+        cause = _("level %(level)s is below what was agreed (%(agreed)s), and would be so without an end")
+        raise RefusedInput(
+            "level",
+            cause % {"level": after["level"], "agreed": Protection(after["agreed"]).value},
+            _("lower it until a day, or change the agreement as well"),
+        )
 
 
 def _blank() -> Snapshot:

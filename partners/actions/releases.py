@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_approver, demand_editor, may_approve, single_operator_mode
-from partners.actions.changes import free_keys, reset_to_draft, unstage
-from partners.actions.drafts import Snapshot, draft_of, released_at, with_changes
+from partners.actions.changes import free_keys
+from partners.actions.drafts import draft_of, released_at, with_changes
 from partners.actions.guard import Report, inspect
 from partners.actions.kept_rules import broken_rule, is_second_person_rule
 from partners.actions.leases import JUDGE_STALE, nudge
 from partners.actions.maps import GroupMap, active_map, active_text, render_group
+from partners.actions.rollbacks import restore
 from partners.actions.standings import restand
 from partners.core.errors import GuardRefused, MapRefused, RefusedInput, SamePersonRefused, StaleRefused
 from partners.core.second_person import is_second
@@ -141,10 +142,11 @@ def publish(candidate: Candidate, *, by: User, now: datetime, reason: str = "") 
     return release
 
 
-def roll_back(release: Release, *, by: User, now: datetime) -> Candidate:
+def roll_back(release: Release, *, by: User, now: datetime, losing: Collection[int] = ()) -> Candidate:
     """Return a candidate with the bytes of the older *release*; it goes through guard, approval and publish as any.
 
-    Drafts of the channels concerned are withdrawn: the channels stand as they did then.
+    Drafts of the channels concerned are withdrawn: the channels stand as they did then. losing: those that *by* was
+    told of (drafts_in_the_way); StaleRefused where there is another one.
     """
     demand_editor(by)
     base = head()
@@ -157,7 +159,7 @@ def roll_back(release: Release, *, by: User, now: datetime) -> Candidate:
         maps.append(_as_then(old) if old else render_group(group, then_shots))
     report = _look_at(maps, now=now)
     with transaction.atomic():
-        changes = _restore(now_shots, then_shots, by=by, now=now)
+        changes = restore(now_shots, then_shots, losing=losing, by=by, now=now)
         audit.record("release.rolling-back", f"release {release.number}", by=by, now=now, detail={"from": base.number})
         return _freeze(changes, maps, report, base, by=by, now=now)
 
@@ -362,24 +364,6 @@ def _as_then(old: Artefact) -> GroupMap:
     """Return the map of *old* to be released again; where it carried no CA set, with the one that its group has."""
     one = GroupMap.of(old)
     return one if one.ca_pem is not None else replace(one, ca_pem=one.group.ca_pem)
-
-
-def _restore(
-    now_shots: dict[int, Snapshot], then_shots: dict[int, Snapshot], *, by: User, now: datetime
-) -> list[Change]:
-    """Write one Change per channel that differs, and withdraw the open drafts of those channels."""
-    changes = []
-    for channel in Channel.objects.filter(pk__in=now_shots):
-        before = now_shots[channel.pk]
-        after = then_shots.get(channel.pk, {**before, "removed": True})
-        if after == before:
-            continue
-        for draft in Change.objects.filter(channel=channel, release__isnull=True, withdrawn_at__isnull=True):
-            unstage(draft)
-            Change.objects.filter(pk=draft.pk).update(withdrawn_at=now)
-        changes.append(Change.objects.create(channel=channel, author=by, made_at=now, before=before, after=after))
-        reset_to_draft(channel, after, now=now)
-    return changes
 
 
 def _blocks(findings: Iterable[dict[str, object]]) -> list[str]:

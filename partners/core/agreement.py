@@ -7,7 +7,7 @@ from partners.core.grammar import Invalid, ParsedPolicy
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.names import Nexthop
 
-__all__ = ["caveats", "effective_protection", "is_enough", "shortfall"]
+__all__ = ["caveats", "effective_protection", "falls_below", "is_enough", "shortfall"]
 
 # The least that each level gives: dane falls to may where there are no TLSA records, and may to plaintext.
 _LEAST = {
@@ -32,6 +32,19 @@ def is_enough(given: Protection, agreed: Protection) -> bool:
     if agreed.strength < Protection.PIN.strength:
         return given.strength >= agreed.strength
     return given is agreed
+
+
+def falls_below(agreed: Protection, before: SecurityLevel, after: SecurityLevel) -> bool:
+    """Whether an entry that goes from level *before* to *after* leaves the agreement, or goes further below it.
+
+    dane keeps an agreement on DANE as far as a level can: what is missing then is the partner's.
+    """
+    kept_before, kept_after = (_may_keep(agreed, level) for level in (before, after))
+    return not kept_after and (kept_before or _LEAST[after].strength < _LEAST[before].strength)
+
+
+def _may_keep(agreed: Protection, level: SecurityLevel) -> bool:
+    return is_enough(Protection.DANE if level is SecurityLevel.DANE else _LEAST[level], agreed)
 
 
 def shortfall(agreed: Protection, policy: ParsedPolicy | Invalid) -> str:

@@ -207,8 +207,17 @@ class TestEditChannel:
         channel = add(eda, match="nexthop").channel
 
         with pytest.raises(RefusedInput):
-            edit_channel(channel, {"level": "encrypt"}, version=1, by=eda, now=NOON)
-        assert edit_channel(channel, {"level": "encrypt", "match": ""}, version=1, by=eda, now=NOON)
+            edit_channel(channel, {"level": "encrypt", "agreed": "encrypted"}, version=1, by=eda, now=NOON)
+        emptied = {"level": "encrypt", "agreed": "encrypted", "match": ""}
+        assert edit_channel(channel, emptied, version=1, by=eda, now=NOON)
+
+    def test_nothing_falls_below_the_agreement_without_an_end(self, eda: User) -> None:
+        """What is lowered has a day on which it returns, or another agreement."""
+        channel = add(eda, match="nexthop").channel
+
+        with pytest.raises(RefusedInput, match="without an end"):
+            edit_channel(channel, {"level": "encrypt", "match": ""}, version=1, by=eda, now=NOON)
+        assert not Change.objects.filter(channel=channel, before__isnull=False).exists()
 
     def test_a_removed_channel_keeps_its_key_until_the_release(self, eda: User) -> None:
         """The published map may still hold it."""

@@ -134,7 +134,9 @@ class TestCut:
         seen("acme.example", OLD, at=NOON)
         published(change, eda, ann)
 
-        weaker = edit_channel(change.channel, {"level": "encrypt", "match": ""}, version=1, by=eda, now=NOON)
+        weaker = edit_channel(
+            change.channel, {"level": "encrypt", "match": "", "agreed": "encrypted"}, version=1, by=eda, now=NOON
+        )
         candidate = cut([weaker], by=eda, now=NOON)
 
         assert candidate.needs_second

@@ -41,7 +41,7 @@ def world() -> World:
     merid = added("Meridian Treuhand", "meridian-treuhand.example", "encrypt", by=eda, now=now)
     second = published([merid], eda, now=now)
     changes = [
-        changed(fjord, by=eda, now=now, level="may"),
+        changed(fjord, by=eda, now=now, level="may", agreed="none"),
         changed(polder, by=eda, now=now, level="secure", match="polder-logistics.example"),
         added("Vantage Tooling", "vantage-tooling.example", "encrypt", by=ann, now=now),
     ]

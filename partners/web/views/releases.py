@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from partners.actions import releases as acts
 from partners.actions.access import may_approve, single_operator_mode
 from partners.actions.relay_groups import settings_by_group
+from partners.actions.rollbacks import drafts_in_the_way
 from partners.models import Candidate, CandidateMap, Change, Release
 from partners.reports.candidates import Reader, candidate_page
 from partners.reports.relays import relays_rail
@@ -112,7 +113,8 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
     page = release_page(number)
     if page is None:
         raise Http404
-    context = {"page": page, "relays": relays_rail(page.published, now=timezone.now())}
+    lost = drafts_in_the_way(page.release)
+    context = {"page": page, "relays": relays_rail(page.published, now=timezone.now()), "lost": lost}
     return render(request, "partners/release_detail.html", context)
 
 
@@ -129,7 +131,10 @@ def release_map(_request: HttpRequest, number: int, group: str) -> HttpResponse:
 def roll_back(request: HttpRequest, number: int) -> HttpResponse:
     """Cut a candidate with the bytes of an older release; it goes through guard and approval as any."""
     release = get_object_or_404(Release, number=number)
-    candidate = acts.roll_back(release, by=reader(request), now=timezone.now())
+    losing = {whole(text) for text in request.POST.getlist("draft")}
+    candidate = acts.roll_back(release, by=reader(request), now=timezone.now(), losing=losing)
+    if losing:
+        messages.warning(request, _("Drafts were withdrawn for this. Tell their authors; the audit trail names them."))
     return redirect("candidate-detail", pk=candidate.pk)
 
 
