@@ -1,10 +1,11 @@
 """Cases that nobody thought of: entry, peer, DNS and relay drawn at random, each seed the same cases.
 
-What Postfix itself draws by lot is left out: hosts have distinct preferences and one address each.
+What Postfix itself draws by lot is left out: hosts have distinct preferences, and addresses of one kind each.
 """
 
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from random import Random
 from typing import Any
@@ -28,7 +29,7 @@ LEVELS = (
     "dane-only",
 )
 MATCHES = ("nexthop", "dot-nexthop", "hostname", "@", ".@", "mx.@", "other.example", ".example", "*.@", "sub.mx.@", ".")
-NAMES = ("@", "mx.@", "*.@", "mx2.@", "other.example", "sub.mx.@", "MX.@", "*.mx.@", "x*.@")
+NAMES = ("@", "mx.@", "*.@", "mx2.@", "other.example", "sub.mx.@", "MX.@", "*.mx.@", "x*.@", "real.@")
 ATTRIBUTES = (
     "protocols=TLSv1.2", "protocols=>=TLSv1.3", "protocols=!TLSv1.3", "protocols=TLSv9", "ciphers=high", "ciphers=odd",
     "exclude=aNULL", "exclude=aECDSA", "exclude=SHA1:AES128", "servername=hostname", "servername=sni.example",
@@ -117,7 +118,9 @@ def _case(dice: Random, name: str, relays: Sequence[Mapping[str, Text]]) -> Case
     signed = level.startswith("dane") or dice.random() < 0.2
     labels = ("mx", "mx2", "mx3")[: dice.choice((1, 1, 1, 2, 2, 3))]
     hosts = {label: _host(dice) for label in labels}
-    settings = dice.choice(relays)
+    settings, dns = dice.choice(relays), _dns(dice, hosts)
+    if len(labels) == 1 and dice.random() < 0.3:
+        settings, dns = _shape_of_one(dice, hosts, settings)
     policy, files = _policy(dice, level)
     files.setdefault("ta.pem", dice.choice(_ANCHORS))
     direct = dice.random() < 0.15
@@ -126,7 +129,7 @@ def _case(dice: Random, name: str, relays: Sequence[Mapping[str, Text]]) -> Case
         f"drawn by lot: seed and number are {name}",
         policy,
         hosts=hosts,
-        dns=_dns(dice, hosts),
+        dns=dns,
         tlsa=_tlsa(dice, labels) if signed else (),
         signed=signed,
         nexthop=dice.choice(("[mx.@]", "[mx.@]:25", "@:25", "[mx.@]:smtp")) if direct else "@",
@@ -152,6 +155,18 @@ def _dns(dice: Random, hosts: Mapping[str, Host]) -> tuple[str, ...]:
     if lot < 0.22:
         return ("@ MX 0 .", *records)
     return records
+
+
+def _shape_of_one(
+    dice: Random, hosts: dict[str, Host], settings: Mapping[str, Text]
+) -> tuple[Mapping[str, Text], tuple[str, ...]]:
+    """Draw one MX host that is an alias, or has an address of both kinds, which are tried in an order that is set."""
+    kind, other = ("A", "AAAA") if hosts["mx"].version == 4 else ("AAAA", "A")
+    if dice.random() < 0.5:
+        return settings, ("@ MX 10 mx", "mx CNAME real", f"real {kind} <mx>")
+    hosts["second"] = replace(_host(dice), version=6 if hosts["mx"].version == 4 else 4)
+    preference = {"smtp_address_preference": dice.choice(("ipv4", "ipv6"))}
+    return {**settings, **preference}, ("@ MX 10 mx", f"mx {kind} <mx>", f"mx {other} <second>")
 
 
 def _host(dice: Random) -> Host:
@@ -271,10 +286,11 @@ _ANCHORS: tuple[Text, ...] = (
 def _tlsa(dice: Random, labels: Sequence[str]) -> tuple[str, ...]:
     records = []
     for label in labels:
+        owner = dice.choice((label, label, label, "real"))
         for _ in range(dice.choice((0, 1, 1, 2, 3))):
             usage, selector = dice.choice((3, 3, 3, 2, 2, 1, 0, 9)), dice.choice((0, 1, 1, 1, 2))
             matching = dice.choice((0, 1, 1, 1, 2, 2, 255))
             of = dice.choice(("leaf", "leaf", "leaf", "root", "other"))
             content = f"{label}.{of}" if matching in {0, 1, 2} and selector in {0, 1} else "00" * 32
-            records.append(f"{label} {usage} {selector} {matching} {content}")
+            records.append(f"{owner} {usage} {selector} {matching} {content}")
     return tuple(dict.fromkeys(records))
