@@ -20,7 +20,16 @@ from pathlib import Path
 from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, WebError, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Response,
+    WebError,
+    expect,
+    sync_playwright,
+)
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -34,7 +43,7 @@ FLAGS = (
     "--disable-sync",
 )
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 20_000
 SCREENSHOTS = "TLSPORTAL_SCREENSHOTS"
 
 # Chromium tells the console only about some violations; the event tells all.
@@ -48,6 +57,7 @@ addEventListener("securitypolicyviolation", (event) => console.error(
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Run Debian's Chromium without a window."""
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
