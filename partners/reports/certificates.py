@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.core.paginator import Paginator
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -318,7 +319,7 @@ def _validity(one: Certificate, *, now: datetime) -> tuple[int, str, str]:
         return 0, "unk", _("no readable end")
     begin, end = one.not_before or one.first_seen_at, one.not_after
     used = 100 if end <= begin else max(0, min(100, int(100 * ((now - begin) / (end - begin)))))
-    days = (end - now).days
+    days = (localtime(end).date() - localtime(now).date()).days
     if end <= now:
         return 100, "bad", _("ran out")
     if days == 0:

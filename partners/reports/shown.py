@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.utils.formats import date_format
@@ -192,12 +192,17 @@ def _address_row(
         shows_note=_end_note(leaf, now) if leaf else "",
         names=", ".join(names[:_NAMES_SHOWN]),
         names_note=_("and %s more") % (len(names) - _NAMES_SHOWN) if len(names) > _NAMES_SHOWN else "",
-        seen=timesince(row.seen_at, now, depth=1) if row.seen_at else "-",
+        seen=_age(row.seen_at, now) if row.seen_at else "-",
         state=outcome_state(row.delivery, row.tls_status),
         word=outcome_word(row.delivery, "" if row.tls_status == "none" else row.tls_status),
         note=short_cause(code) or row.text,
         group=row.group,
     )
+
+
+def _age(at: datetime, now: datetime) -> str:
+    """Return how long ago *at* was, in its largest unit; nobody looked "0 minutes" ago."""
+    return _("just now") if now - at < timedelta(minutes=1) else timesince(at, now, depth=1)
 
 
 def _what_it_shows(channel: Channel, seen: Shown | None, letters: Mapping[str, str]) -> tuple[str, str]:

@@ -88,12 +88,14 @@ def day(at: datetime, now: datetime) -> str:
 
 
 def duration(span: timedelta) -> str:
-    """Return *span* in its two largest units, rounded down."""
+    """Return *span* in its two largest units, rounded down, but never as "0 min"."""
     minutes = max(int(span.total_seconds() // 60), 0)
     days, hours = minutes // 1440, minutes // 60 % 24
     if days:
         text = ngettext("%s day", "%s days", days) % days
         return f"{text} " + _("%s h") % hours if hours and days < 7 else text
+    if minutes == 0:
+        return _("under 1 min")
     return _("%s h") % hours if hours else _("%s min") % (minutes % 60)
 
 

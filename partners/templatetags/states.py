@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.timezone import localtime
 from django.utils.translation import gettext, gettext_noop, ngettext
 
 register = template.Library()
@@ -88,9 +91,15 @@ def in_words(arcs: Iterable[Any]) -> list[Any]:
 
 
 @register.filter
+def breakable(names: str) -> str:
+    """Return names of the DNS that may be broken after a dot, and there alone."""
+    return format_html_join(mark_safe(".<wbr>"), "{}", ((label,) for label in names.split(".")))
+
+
+@register.filter
 def in_days(at: datetime, now: datetime) -> str:
-    """Say in how many days *at* comes, "today" within one; what is over is told in days too."""
-    days = int(abs((at - now).total_seconds()) // 86_400)
+    """Say in how many days of the calendar *at* comes; what is over is told in days too."""
+    days = abs((localtime(at).date() - localtime(now).date()).days)
     if days == 0:
         return gettext("today")
     if at < now:

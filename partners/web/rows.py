@@ -6,9 +6,10 @@ from functools import cache
 
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.timesince import timesince, timeuntil
+from django.utils.timesince import timesince
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from partners.core.outcome import Delivery
 from partners.reports.headline import short_cause
@@ -24,8 +25,9 @@ def worded_rows(rows: Iterable[ListRow], *, now: datetime) -> list[dict[str, str
     """Return *rows* as the template prints them, in the reader's language."""
     day = cache(lambda moment: date_format(localtime(moment), "j M Y"))
     lowered = cache(lambda moment: _("lowered until %s") % date_format(localtime(moment), "j M"))
-    left = cache(lambda days: _left(now + timedelta(days=days), now))
-    ago = cache(lambda minutes: timesince(now - timedelta(minutes=minutes), now, depth=1))
+    today = localtime(now).date()
+    left = cache(_left)
+    ago = cache(lambda minutes: timesince(now - timedelta(minutes=minutes), now, depth=1) if minutes else _("just now"))
     cause = cache(lambda code: short_cause(code) or team_sentence(code))
     hosts = cache(lambda pair: _("%(taking)s of %(hosts)s") % {"taking": pair[0], "hosts": pair[1]})
     address = reverse("partner-detail", args=[_ADDRESS_OF])
@@ -39,7 +41,9 @@ def worded_rows(rows: Iterable[ListRow], *, now: datetime) -> list[dict[str, str
                 "name": row.name,
                 "key": row.key if row.keys <= 1 else f"{row.key} +{row.keys - 1}",
                 "state": row.state,
-                "ends": left((row.ends_at - now).days) if soon and row.ends_at else "",
+                "ends": left(-1 if over else (localtime(row.ends_at).date() - today).days)
+                if soon and row.ends_at
+                else "",
                 "level": row.level,
                 "agreed": row.agreed,
                 "lowered": lowered(row.lowered_until) if row.lowered_until else "",
@@ -57,6 +61,8 @@ def worded_rows(rows: Iterable[ListRow], *, now: datetime) -> list[dict[str, str
     return worded
 
 
-def _left(ends_at: datetime, now: datetime) -> str:
-    """Say when a certificate ends on which mail rests."""
-    return _("Ran out") if ends_at < now else _("Ends in %(left)s") % {"left": timeuntil(ends_at, now, depth=1)}
+def _left(days: int) -> str:
+    """Say in how many days, counted by the calendar, a certificate ends on which mail rests; below 0: it ran out."""
+    if days < 0:
+        return _("Ran out")
+    return ngettext("Ends in %s day", "Ends in %s days", days) % days if days else _("Ends today")

@@ -54,7 +54,7 @@ def test_what_ends_first_stands_first(eda: User) -> None:
 
     assert names(text) == ["mx.fjordbank.example", "mx.rivet.example"]
     assert "192.0.2.25" in text
-    assert "in 9 days" in text
+    assert "in 10 days" in text
     assert ("announced" in text, "pin, waits for approval" in text) == (True, True)
 
 
