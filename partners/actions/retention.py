@@ -13,10 +13,13 @@ from django.db.models import Exists, ForeignObjectRel, Model, OuterRef, Q, Query
 
 from partners.models import (
     Address,
+    Alert,
+    AlertDelivery,
     Certificate,
     ChainLink,
     ComplianceInterval,
     DnsSighting,
+    DomainChange,
     Endpoint,
     Look,
     Observation,
@@ -38,11 +41,13 @@ class Pruned:
     certificates: int = 0
     intervals: int = 0
     addresses: int = 0
+    alerts: int = 0
+    moves: int = 0
 
     @property
     def is_more_left(self) -> bool:
         """Whether one of the limits was reached."""
-        return max(self.sightings, self.intervals, self.addresses) >= _AT_ONCE
+        return max(self.sightings, self.intervals, self.addresses, self.alerts, self.moves) >= _AT_ONCE
 
 
 def prune(*, keep: timedelta, now: datetime) -> Pruned:
@@ -66,7 +71,28 @@ def prune(*, keep: timedelta, now: datetime) -> Pruned:
         old = ComplianceInterval.objects.filter(valid_to__lt=before).order_by("pk").values_list("pk", flat=True)
         intervals = list(old[:_AT_ONCE])
         ComplianceInterval.objects.filter(pk__in=intervals).delete()
-    return Pruned(sightings, observations, certificates, len(intervals), addresses)
+    alerts, moves = _drop_alerts(before), _drop_moves(before)
+    return Pruned(sightings, observations, certificates, len(intervals), addresses, alerts, moves)
+
+
+def _drop_alerts(before: datetime) -> int:
+    """Drop alerts that were over before, with their messages; one of which a message is still to leave stays."""
+    waiting = AlertDelivery.objects.filter(alert=OuterRef("pk"), next_try_at__isnull=False)
+    over = Alert.objects.filter(~Exists(waiting), closed_at__lt=before).order_by("pk")
+    with transaction.atomic():
+        found = list(over.values_list("pk", flat=True)[:_AT_ONCE])
+        Alert.objects.filter(pk__in=found).delete()
+    return len(found)
+
+
+def _drop_moves(before: datetime) -> int:
+    """Drop what moved of domains before; what is so now stands in the row that is watched."""
+    with transaction.atomic():
+        found = list(
+            DomainChange.objects.filter(seen_at__lt=before).order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]
+        )
+        DomainChange.objects.filter(pk__in=found).delete()
+    return len(found)
 
 
 def _drop_facts(freed: set[int]) -> tuple[int, int]:

@@ -21,7 +21,7 @@ def prune_history() -> None:
     """Take away what ended before TLSPORTAL_KEEP_DAYS (queue control)."""
     for _ in range(TURNS_MAX):
         pruned = prune(keep=timedelta(days=settings.KEEP_DAYS), now=database_now())
-        if pruned.sightings or pruned.intervals or pruned.addresses:
+        if any(getattr(pruned, name) for name in pruned.__slots__):
             log.info("history.pruned", **{name: getattr(pruned, name) for name in pruned.__slots__})
         if not pruned.is_more_left:
             return

@@ -7,9 +7,12 @@ import pytest
 from partners.actions.retention import prune
 from partners.models import (
     Address,
+    Alert,
+    AlertDelivery,
     Certificate,
     ComplianceInterval,
     DnsSighting,
+    DomainChange,
     Endpoint,
     Nexthop,
     Observation,
@@ -105,3 +108,42 @@ class TestRest:
         prune_history()
 
         assert not Sighting.objects.filter(current=False).exists()
+
+
+class TestAlerts:
+    def alert(self, closed_at, **delivery):
+        opened = NOON - 3 * YEAR
+        row = Alert.objects.create(
+            cause="x",
+            severity=2,
+            grouping=f"g{Alert.objects.count()}",
+            day=opened,
+            opened_at=opened,
+            closed_at=closed_at,
+        )
+        mail = {"kind": "raised", "via": "mail", "address": "a@house.example", "day": opened, "planned_at": opened}
+        AlertDelivery.objects.create(alert=row, **mail, **delivery)
+        return row
+
+    def test_over(self):
+        """An alert that ended longer ago goes with its messages; a younger one and an open one stay, however old."""
+        self.alert(NOON - 2 * YEAR)
+        kept = {self.alert(NOON - HOUR), self.alert(None)}
+
+        assert prune(keep=YEAR, now=NOON).alerts == 1
+        assert set(Alert.objects.all()) == kept
+        assert AlertDelivery.objects.count() == 2
+
+    def test_message_that_is_still_to_leave(self):
+        """Nothing that was to be told is dropped unsaid."""
+        self.alert(NOON - 2 * YEAR, next_try_at=NOON)
+
+        assert prune(keep=YEAR, now=NOON).alerts == 0
+
+    def test_moves_of_domains(self, renewed):
+        """What moved of a domain longer ago goes too."""
+        for at in (NOON - 2 * YEAR, NOON - HOUR):
+            DomainChange.objects.create(nexthop=renewed, what="name-servers", before="a", after="b", seen_at=at)
+
+        assert prune(keep=YEAR, now=NOON).moves == 1
+        assert DomainChange.objects.count() == 1
