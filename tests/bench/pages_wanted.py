@@ -2,15 +2,34 @@
 
 from collections.abc import Mapping
 
-__all__ = ["WANTED", "shares"]
+__all__ = ["PAGES", "WANTED", "shares"]
 
-_OTHERS = ("/today/", "/compliance/", "/certificates/", "/audit/", "/releases/")
+PAGES = {
+    **{
+        path: path
+        for path in (
+            "/today/",
+            "/compliance/",
+            "/compliance/?page=40",
+            "/certificates/",
+            "/audit/",
+            "/releases/",
+            "/releases/1/",
+            "/alerts/",
+            "/approvals/",
+            "/relays/",
+            "/export/",
+            "/settings/",
+        )
+    },
+    "a partner's page": "/partners/{pk}/",
+}
 WANTED = {
     "list / changelist": 0.5,
     "growth of the list": 1.1,
     "deepest page / first": 1.1,
     "search / the admin's": 0.15,
-    **{f"{path} / changelist": 1.0 for path in _OTHERS},
+    **{f"{path} / changelist": 1.0 for path in PAGES},
 }
 
 
@@ -22,5 +41,5 @@ def shares(large: Mapping[str, float], small: Mapping[str, float]) -> Mapping[st
         "growth of the list": first / small["list by harm"],
         "deepest page / first": large["list deepest"] / first,
         "search / the admin's": large["list search"] / large["changelist search"],
-        **{f"{path} / changelist": large[path] / base for path in _OTHERS},
+        **{f"{path} / changelist": large[path] / base for path in PAGES},
     }
