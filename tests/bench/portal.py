@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT_SECONDS = 600
 _OPEN = """
 SELECT (SELECT count(*) FROM partners_nexthop WHERE due_at <= now() OR lease_token <> '')
-     + (SELECT count(*) FROM partners_address WHERE due_at <= now() OR lease_token <> '')
+     + (SELECT count(*) FROM partners_address a WHERE (due_at <= now() OR lease_token <> '') AND EXISTS (
+          SELECT 1 FROM partners_endpoint e JOIN partners_endpoint_nexthops t ON t.endpoint_id = e.id
+          WHERE e.address_id = a.id))
 """
 _ESTATE = """
 import hashlib, sys
