@@ -20,6 +20,7 @@ from partners.documents.workbook import Cell, workbook
 from partners.models import Channel, Membership
 from partners.reports.alerts import alerts_of
 from partners.reports.compared import compared
+from partners.reports.domains import domain_rows
 from partners.reports.drafts import open_changes
 from partners.reports.headline import headline
 from partners.reports.journal import journal
@@ -75,7 +76,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     if page is None:
         raise Http404
     now = timezone.now()
-    context = _page_context(page, now)
+    context = {**_page_context(page, now), "domains": domain_rows(page.channel)}
     if reader(request).is_mail_team:
         context["open_changes"] = open_changes(page.channel)
         context["ways"] = ways_out(page, context["contact"], now=now)
