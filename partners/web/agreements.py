@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 
 from partners.reports.agreements import AgreementRow
 from partners.reports.trend import Point
-from partners.templatetags.states import protection_word, state_mark, state_word
 
 __all__ = ["worded_agreements", "worded_days"]
 
@@ -22,17 +21,15 @@ _ADDRESS_OF = 0  # stands for a channel in the address that is filled in
 def worded_agreements(rows: Iterable[AgreementRow]) -> list[dict[str, str]]:
     """Return *rows* as the template prints them, in the reader's language."""
     day = cache(lambda moment: date_format(localtime(moment), "j M Y"))
-    mark, word, protection = cache(state_mark), cache(state_word), cache(protection_word)
     head, tail = reverse("partner-detail", args=[_ADDRESS_OF]).rsplit(str(_ADDRESS_OF), 1)
     return [
         {
             "url": f"{head}{row.pk}{tail}",
             "partner": row.partner,
             "keys": row.keys,
-            "mark": mark(row.state),
-            "word": word(row.state),
-            "agreed": protection(row.agreed),
-            "effective": protection(row.effective),
+            "state": row.state,
+            "agreed": row.agreed,
+            "effective": row.effective,
             "level": row.level,
             "cause": row.cause,
             "known": _last_known(row.known_at) if row.state == "unknown" and row.known_at else "",
