@@ -33,7 +33,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 def _late_cycles() -> list[str]:
     try:
-        return list(watch_state().late)
+        return list(dict.fromkeys(name.partition(" ")[0] for name in watch_state().late))  # which one is ours to know
     except DatabaseError as fault:
         log.warning("watch_unknown", cause=str(fault))  # before the first migration there is no such table
         return []

@@ -8,7 +8,7 @@ from django.db.models import Count, Min, Q
 
 from partners.core.alarms import Severity
 from partners.models import Address, Alert, AlertDelivery, ComplianceInterval, Nexthop
-from partners.reports.watch import CYCLES, watch_state
+from partners.reports.watch import watch_state
 
 __all__ = ["metrics_text"]
 
@@ -23,7 +23,7 @@ def metrics_text(*, now: datetime) -> str:
 def _lines(now: datetime) -> Iterator[str]:
     watch = watch_state()
     yield from _gauge("tlsportal_watch_late", "1 if a cycle did not end in time", [("", int(bool(watch.late)))])
-    ages = [(f'cycle="{name}"', (now - at).total_seconds()) for name in CYCLES if (at := watch.ended_at[name])]
+    ages = [(f'cycle="{name}"', (now - at).total_seconds()) for name, at in watch.ended_at.items() if at]
     yield from _gauge("tlsportal_cycle_age_seconds", "Time since a cycle came to its end", ages)
     living = ComplianceInterval.objects.filter(valid_to__isnull=True, channel__removed_at__isnull=True)
     states = dict(living.values_list("state").annotate(count=Count("pk")).order_by())

@@ -6,10 +6,12 @@ from time import monotonic
 from typing import Final
 
 from django.conf import settings
+from django.db.models import Max
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from partners.models import Cycle
+from partners.core.vantage import HERE
+from partners.models import Cycle, RelayGroup, VantageToken
 
 __all__ = ["CYCLES", "WatchState", "watch_banner", "watch_state"]
 
@@ -21,11 +23,19 @@ _kept: dict[str, tuple[float, "WatchState"]] = {}
 
 @dataclass(frozen=True, slots=True)
 class WatchState:
-    """late: the cycles that did not come to an end for too long. ended_at: when each did last, None for never."""
+    """late: the cycles that did not come to an end for too long. ended_at: when each did last, None for never.
+
+    A vantage by which a relay group is judged counts like a cycle: its probe has to ask for work.
+    """
 
     late: tuple[str, ...]
     ended_at: dict[str, datetime | None]
     minutes: int
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether servers are looked at no more, from here or from a vantage."""
+        return any(name != "alerts" for name in self.late)
 
     @property
     def last_at(self) -> datetime | None:
@@ -34,7 +44,7 @@ class WatchState:
 
 
 def watch_state() -> WatchState:
-    """Return which cycles are late, by the clock of the database, in one query; none if nobody is to watch."""
+    """Return which cycles are late, by the clock of the database, in two queries; none if nobody is to watch."""
     minutes = int(settings.CYCLE_LATE_MINUTES)
     if not minutes:
         return WatchState((), dict.fromkeys(CYCLES), 0)
@@ -46,7 +56,18 @@ def watch_state() -> WatchState:
         if running > limit and (name not in rows or rows[name].moment - rows[name].finished_at > limit)
     ]
     ended = {name: rows[name].finished_at if name in rows else None for name in CYCLES}
-    return WatchState(tuple(late), ended, minutes)
+    asked = _vantages_asked()
+    now = timezone.now()
+    late += [name for name, at in asked.items() if running > limit and (at is None or now - at > limit)]
+    return WatchState(tuple(late), {**ended, **asked}, minutes)
+
+
+def _vantages_asked() -> dict[str, datetime | None]:
+    """Return when the probe of each vantage asked for work last, by the name it has among the cycles."""
+    needed = sorted(set(RelayGroup.objects.exclude(vantage=HERE).values_list("vantage", flat=True)))
+    tokens = VantageToken.objects.filter(vantage__in=needed, revoked_at__isnull=True).order_by()
+    asked = dict(tokens.values_list("vantage").annotate(Max("used_at"))) if needed else {}
+    return {f"vantage {name}": asked.get(name) for name in needed}
 
 
 def watch_banner() -> WatchState | None:

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from partners.actions.cycles import note_cycle
-from partners.models import Partner, User
+from partners.models import Partner, RelayGroup, User, VantageToken
 from partners.reports import watch
 from tests.actions.people import editor, member, person
 from tests.reports.world import agreement
@@ -66,6 +66,21 @@ class TestHealth:
         monkeypatch.setattr(watch, "_begun_at", timezone.now())
 
         assert late() == []
+
+    def test_a_silent_vantage(self) -> None:
+        """A probe elsewhere that a relay group is judged by and that asks for no work is as bad; its name stays ours."""
+        both(probe=timedelta(0), alerts=timedelta(0))
+        now = timezone.now()
+        token = VantageToken.objects.create(vantage="dmz", prefix="a", sha256="0" * 64, made_at=now, used_at=now)
+        RelayGroup.objects.create(name="main", vantage="dmz")
+        assert late() == []
+
+        VantageToken.objects.filter(pk=token.pk).update(used_at=now - LONG_AGO)
+        assert late() == ["vantage"]
+        assert watch.watch_state().late == ("vantage dmz",)
+
+        VantageToken.objects.filter(pk=token.pk).update(used_at=now, revoked_at=now)
+        assert late() == ["vantage"]
 
     def test_nobody_watches(self, settings) -> None:
         """It can be switched off, for a house that watches otherwise."""
