@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -27,18 +29,23 @@ class Compared:
     shown: Fingerprint
     shown_note: str
     sentence: str
+    label: str
+    letter: str
+    is_strange: bool
 
 
 def compared(page: ChannelPage, pins: Sequence[PinRow], seen: Mapping[Place, Shown]) -> Compared | None:
-    """Return the first pinned fingerprint beside the first key that nobody announced; None where all are known."""
+    """Return the first pinned fingerprint beside the first key that nobody announced, else beside the next pin."""
     pinned = [(one.digest, one.pin.of_key) for one in pins if one.letter]
     pinned += [(line.upper(), True) for line in page.channel.match.split() if len(line) in _LENGTHS]
     known = {digest for one in pins if one.letter for digest in one.pin.digests.values()}
     known |= {digest for digest, _of_key in pinned}
     strange = {place: one for place, one in seen.items() if one.leaf and not one.digests & known}
-    if page.channel.level != "fingerprint" or not pinned or not strange:
+    if page.channel.level != "fingerprint" or not pinned:
         return None
     digest, of_key = pinned[0]
+    if not strange:
+        return _beside_next(digest, pins, of_key=of_key)
     first = next(iter(strange.values()))
     try:
         now = (pkey_fingerprint if of_key else cert_fingerprint)(
@@ -46,15 +53,33 @@ def compared(page: ChannelPage, pins: Sequence[PinRow], seen: Mapping[Place, Sho
         )
     except CertificateRefused:
         return None
-    drawn = fingerprint(now, digest)
     places = ngettext("on %(count)s of %(all)s address", "on %(count)s of %(all)s addresses", len(seen))
+    note = places % {"count": len(strange), "all": len(seen)}
+    return _pair(digest, now, note, _("Shown now"), "?", of_key=of_key)
+
+
+def _beside_next(digest: str, pins: Sequence[PinRow], *, of_key: bool) -> Compared | None:
+    """Return *digest* beside the newest pin of its kind that is to follow it; None where none is announced."""
+    kinds = {one.digest: one for one in pins if one.pin.of_key == of_key and len(one.digest) == len(digest)}
+    later = [one for text, one in kinds.items() if text != digest]
+    if not later:
+        return None
+    newest = later[-1]
+    note = date_format(localtime(newest.pin.proposed_at), "j M Y")
+    return _pair(digest, newest.digest, note, _("Next pin"), newest.letter, of_key=of_key)
+
+
+def _pair(old: str, new: str, note: str, label: str, letter: str, *, of_key: bool) -> Compared:
+    """Return both fingerprints, the groups of *new* that differ marked."""
+    drawn = fingerprint(new, old)
+    sentence = ngettext("%(differ)s of %(total)s group differs.", "%(differ)s of %(total)s groups differ.", drawn.total)
     return Compared(
-        pinned=fingerprint(digest),
+        pinned=fingerprint(old),
         pinned_note=_("of the public key") if of_key else _("of the certificate"),
         shown=drawn,
-        shown_note=places % {"count": len(strange), "all": len(seen)},
-        sentence=ngettext(
-            "%(differ)s of %(total)s group differs.", "%(differ)s of %(total)s groups differ.", drawn.total
-        )
-        % {"differ": drawn.differing, "total": drawn.total},
+        shown_note=note,
+        sentence=sentence % {"differ": drawn.differing, "total": drawn.total},
+        label=label,
+        letter=letter,
+        is_strange=letter == "?",
     )

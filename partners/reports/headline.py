@@ -226,7 +226,9 @@ def _then(page: ChannelPage, now: datetime) -> list[Then]:
         rows.append(Then("weak", _("Mail goes through %(hosts)s only; %(others)s would not take it.") % names))
     if page.since is not None and page.state not in {"compliant", "pending"}:
         since = {"since": date_format(page.since, "j M Y, H:i"), "age": timesince(page.since, now)}
-        rows.append(Then("unk", _("So at least since %(since)s, for %(age)s.") % since))
+        fresh = now - page.since < timedelta(minutes=1)
+        text = _("So at least since %(since)s.") if fresh else _("So at least since %(since)s, for %(age)s.")
+        rows.append(Then("unk", text % since))
     if page.bounces_at is not None and page.bounces_at > now:
         text = _("The first message that waits comes back on %s at the latest.")
         rows.append(Then("risk", text % date_format(page.bounces_at, "j M Y, H:i")))

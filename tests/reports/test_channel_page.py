@@ -225,6 +225,28 @@ class TestShown:
 
         assert compared(page, pin_rows(row, page.pins), shown_at(row)) is None
 
+    def test_next_pin_beside_the_one_in_force(self, row: Channel) -> None:
+        """Where nothing strange is shown, the pin that is to follow stands beside the old one, of the same kind."""
+        Pin.objects.update(digests={"sha256": cert_fingerprint(NEW.der, "sha256")}, of_key=False)
+        for number, of_key in enumerate((False, True)):
+            digest = (pkey_fingerprint if of_key else cert_fingerprint)(OLD.der, "sha256")
+            Pin.objects.create(
+                channel=row,
+                of_key=of_key,
+                digests={"sha256": digest},
+                proposed_by=editor(f"b{number}"),
+                proposed_at=NOON,
+            )
+        page = channel_page(editor("eve"), row.pk)
+        assert page is not None
+
+        found = compared(page, pin_rows(row, page.pins), shown_at(row))
+
+        assert found is not None
+        assert (found.label, found.letter, found.is_strange) == ("Next pin", "", False)
+        text = ":".join(group.text for line in found.shown.rows for group in line)
+        assert text == cert_fingerprint(OLD.der, "sha256")
+
     def test_rollover_counts_what_is_shown(self, row: Channel) -> None:
         """A new key that is announced and shown already is at the approval, and seen on one of one."""
         Pin.objects.create(
