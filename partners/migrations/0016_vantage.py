@@ -3,11 +3,23 @@
 from django.db import migrations, models
 
 
-def forget_elsewhere(apps, _schema_editor):
+def forget_elsewhere(apps, schema_editor):
     """Take away what other vantages saw: an address is one row again."""
-    elsewhere = apps.get_model("partners", "Address").objects.exclude(vantage="here")
-    apps.get_model("partners", "Endpoint").objects.filter(address__in=elsewhere).delete()
-    elsewhere.delete()
+    endpoint, look = apps.get_model("partners", "Endpoint"), apps.get_model("partners", "Look")
+    address, sighting = apps.get_model("partners", "Address"), apps.get_model("partners", "Sighting")
+    away = list(address.objects.exclude(vantage="here").values_list("pk", flat=True))
+    ends = list(endpoint.objects.filter(address_id__in=away).values_list("pk", flat=True))
+    # Row by row of each table: the collector of a cascade mixes the models of two states.
+    for rows in (
+        sighting.objects.filter(endpoint_id__in=ends),
+        endpoint.nexthops.through.objects.filter(endpoint_id__in=ends),
+        look.endpoints.through.objects.filter(endpoint_id__in=ends),
+        endpoint.objects.filter(pk__in=ends),
+        address.objects.filter(pk__in=away),
+    ):
+        rows._raw_delete(rows.db)
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else the table cannot be altered before the commit
 
 
 class Migration(migrations.Migration):
