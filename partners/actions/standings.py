@@ -20,7 +20,6 @@ _AT_ONCE: Final = 1000  # channels of one transaction
 _SUM_AFTER: Final = 200  # rows of the tally, after which they are summed up
 _KEPT: Final = tuple(one.name for one in Standing._meta.concrete_fields if not one.primary_key)  # noqa: SLF001  Django's documented model API
 _TABLE, _TALLY = Standing._meta.db_table, StandingTally._meta.db_table  # noqa: SLF001  as above
-_SELF: Final = ("self",) if connection.features.has_select_for_update_of else ()
 _SEEN: Final = StandingSeen._meta.db_table  # noqa: SLF001  as above
 _SEARCHED: Final = StandingWords._meta.db_table  # noqa: SLF001  as above
 _WORDS: Final = ("words", "digests")
@@ -47,7 +46,7 @@ def restand(channels: Collection[int]) -> int:
     """
     if not channels:
         return 0
-    locked = Standing.objects.select_for_update(no_key=True, of=_SELF).select_related("searched", "seen")
+    locked = Standing.objects.select_for_update(no_key=True, of=("self",)).select_related("searched", "seen")
     before = {row.pk: row for row in locked.filter(pk__in=channels).order_by("pk")}
     after = computed(channels)
     moves = _write(before, {pk: one.standing for pk, one in after.items()})
