@@ -22,7 +22,7 @@ from partners.actions import audit
 from partners.actions.access import demand_approver
 from partners.actions.leases import LEASE, AddressClaim, Target, claim_addresses, database_now, renew
 from partners.actions.probing import Result, record_peers
-from partners.core.errors import ActionRefused, StaleRefused
+from partners.core.errors import ActionRefused, RefusedInput, StaleRefused
 from partners.core.facts_json import profile_from_json, profile_to_json
 from partners.core.observation import NotMeasured, NotMeasuredCause, PeerFacts
 from partners.core.reported import AGO_SECONDS_MAX, Place, certificates_of, outcome_of_report, refused
@@ -44,6 +44,7 @@ CLAIMS_MAX: Final = 50  # addresses at a time
 HELD_MAX: Final = 400  # addresses of one vantage under way
 REQUESTS_PER_MINUTE: Final = 240  # of one token
 _RESULTS_MAX: Final = 200  # addresses in one report
+_PEERS_MAX: Final = 1000  # sessions with one address
 _SHAPE = re.compile(r"tlsv_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _LEASE_TOKEN = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NO_HASH = "0" * 64  # compared with where no token has that prefix, so that both answers take the same steps
@@ -142,8 +143,8 @@ def record_report(token: VantageToken, report: object) -> int:
     """Keep what the probe with *token* reports on addresses that it holds; return how many addresses were kept.
 
     report: {"certificates": [base64], "results": [{"claim", "token", "peers": [{"target", "ago", "facts"}]}]}, all the
-    sessions of an address at once. A claim that is lost, or another's, is dropped. Errors: RefusedInput; then nothing
-    of the report is kept.
+    sessions of an address at once. A claim that is lost, or another's, is dropped. Facts that cannot be read count as
+    not measured at that session alone. Errors: RefusedInput for any other shape; then nothing of the report is kept.
     """
     if not isinstance(report, dict) or report.keys() - {"certificates", "results"}:
         raise refused("it is no object with certificates and results")
@@ -158,7 +159,7 @@ def record_report(token: VantageToken, report: object) -> int:
         if claim is None or held.pk in told:
             continue
         told.add(held.pk)
-        batch += _results(claim, _list(one.get("peers"), len(claim.targets)), certificates, now=now)
+        batch += _results(claim, _list(one.get("peers"), _PEERS_MAX), certificates, now=now)
     if batch:
         record_peers(batch, now=now)
         VantageToken.objects.filter(pk=token.pk).update(reported_at=now)
@@ -170,24 +171,35 @@ def record_report(token: VantageToken, report: object) -> int:
 def _results(
     claim: AddressClaim, peers: Sequence[object], certificates: Sequence[bytes], *, now: datetime
 ) -> list[Result]:
-    """Return one result for each session of *claim*; what the report leaves out was not done."""
+    """Return one result for each session of *claim*; what the report leaves out, or had too long ago, was not done."""
     targets = {target.pk: target for target in claim.targets}
     found: dict[int, PeerFacts | NotMeasured] = {}
     for raw in peers:
         if not isinstance(raw, dict) or raw.keys() - {"target", "ago", "facts"}:
             raise refused("peers: no object with target, ago and facts")
         target, ago = targets.get(_number(raw.get("target"))), raw.get("ago")
-        if target is None or target.pk in found:
-            raise refused("peers: a target that was not claimed, or twice")
-        if isinstance(ago, bool) or not isinstance(ago, int | float) or not 0 <= ago <= AGO_SECONDS_MAX:
+        if isinstance(ago, bool) or not isinstance(ago, int | float) or ago < 0:
             raise refused("peers: ago is no number of seconds")
-        place = Place(claim.address, target.port, target.profile, now - timedelta(seconds=ago))
-        found[target.pk] = outcome_of_report(raw.get("facts"), certificates, place)
+        if target is None or target.pk in found or ago > AGO_SECONDS_MAX:
+            continue  # its row may have gone since it was claimed
+        found[target.pk] = _outcome(claim, target, raw.get("facts"), certificates, at=now - timedelta(seconds=ago))
     for target in claim.targets:
         if target.pk not in found:
             cause, detail = NotMeasuredCause.CANCELLED, "the probe elsewhere did not report on it"
             found[target.pk] = NotMeasured(claim.address, target.port, target.profile, now, cause, detail=detail)
     return [Result(claim, targets[pk], facts) for pk, facts in found.items()]
+
+
+def _outcome(
+    claim: AddressClaim, target: Target, raw: object, certificates: Sequence[bytes], *, at: datetime
+) -> PeerFacts | NotMeasured:
+    """Return what *raw* says of one session; what cannot be read is no reason to come again at once."""
+    try:
+        return outcome_of_report(raw, certificates, Place(claim.address, target.port, target.profile, at))
+    except RefusedInput as refusal:
+        log.warning("vantage.unreadable", vantage=claim.vantage, address=claim.address, cause=refusal.cause)
+        cause = NotMeasuredCause.UNREADABLE
+        return NotMeasured(claim.address, target.port, target.profile, at, cause, detail=f"report: {refusal.cause}")
 
 
 def _still_held(token: VantageToken, held: Sequence[_Held]) -> list[AddressClaim]:

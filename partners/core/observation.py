@@ -206,7 +206,7 @@ class NotMeasuredCause(Enum):
     NEVER = "never-probed"
     CANCELLED = "cancelled"
     CRASHED = "crashed"
-    UNREADABLE = "unreadable"  # what is stored of it
+    UNREADABLE = "unreadable"  # what is stored of it, or was reported
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """What a probe elsewhere reports, read as an attacker's text: every field of the right kind and size, or refused.
 
-A report names only what it was given to do. Address, port and TLS profile come from the claim, and the time from the
-portal's own clock: none of them is read from the report.
+But nothing is refused that a peer can bring about: else a partner's server could have its own look, and those that are
+reported with it, thrown away. A report names only what it was given to do. Address, port and TLS profile come from the
+claim, and the time from the portal's own clock: none of them is read from the report.
 """
 
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -33,6 +35,7 @@ _CHAIN_MAX: Final = 32
 _TEXT_MAX: Final = 512
 _FEATURES_MAX: Final = 200
 _MILLISECONDS_MAX: Final = 3_600_000
+_KINDS: Final = {"peer", "not-measured"}
 _VERSIONS: Final = {"SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}
 _CIPHER = re.compile(r"[A-Za-z0-9_-]{0,64}", re.ASCII)
 _STOPS: Final = {"", "refused", "timeout", "closed", "reply", "tls"}
@@ -64,7 +67,7 @@ def certificates_of(raw: object) -> tuple[bytes, ...]:
 
 def outcome_of_report(raw: object, certificates: Sequence[bytes], place: Place) -> PeerFacts | NotMeasured:
     """Return what *raw* says of the session at *place*. Errors: RefusedInput names the field."""
-    if not isinstance(raw, dict) or raw.get("kind") not in {"peer", "not-measured"}:
+    if not isinstance(raw, dict) or not _is_one_of(_KINDS, raw.get("kind")):
         raise refused("facts: no object of a known kind")
     fields = {name: value for name, value in raw.items() if name != "kind"}
     where: dict[str, Any] = {"address": place.address, "port": place.port, "profile": place.profile}
@@ -97,7 +100,7 @@ def report_of_outcome(outcome: PeerFacts | NotMeasured, certificates: list[bytes
 
 
 def _checked(fields: Mapping[str, Any], wanted: Mapping[str, Callable[[Any], bool]]) -> dict[str, Any]:
-    """Return *fields*, each of which *wanted* knows and takes; lists become tuples."""
+    """Return *fields*, each of which *wanted* knows and takes, fit for people; lists become tuples."""
     for name, value in fields.items():
         if name not in wanted:
             raise refused("facts: a field that is not known")
@@ -106,19 +109,22 @@ def _checked(fields: Mapping[str, Any], wanted: Mapping[str, Callable[[Any], boo
     needed = {"ended"} if "ended" in wanted else {"cause"}
     if needed - fields.keys():
         raise refused("facts: a field is missing")
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return {
+        name: tuple(map(_printable, value)) if isinstance(value, list) else _printable(value)
+        for name, value in fields.items()
+    }
 
 
 def _demand_sequence(given: Mapping[str, Any], tls: TlsFacts | None, profile: TlsProfile) -> None:
     """Refuse facts that no session gives: TLS that nobody began, or an end without what comes before it."""
-    ended = list(Stage).index(Stage(given["ended"]))
-    if tls is not None and (
-        ended < list(Stage).index(Stage.HANDSHAKE) or not (profile.wrapper or given.get("starttls_code") == 220)
-    ):
-        raise refused("facts: TLS without STARTTLS")
-    if not profile.wrapper and ended > list(Stage).index(Stage.GREETING) and not given.get("greeting_code"):
-        raise refused("facts: no greeting before what follows it")
-    if given["ended"] == Stage.DONE.value and tls is None and given.get("starttls_code") == 220:
+    passed = list(Stage).index(Stage(given["ended"]))
+    is_agreed = given.get("starttls_code", 0) // 100 == 2  # any 2xx is a yes, as for Postfix
+    if not profile.wrapper:
+        if tls is not None and (passed < list(Stage).index(Stage.HANDSHAKE) or not is_agreed):
+            raise refused("facts: TLS without STARTTLS")
+        if passed > list(Stage).index(Stage.GREETING) and not given.get("greeting_code"):
+            raise refused("facts: no greeting before what follows it")
+    if given["ended"] == Stage.DONE.value and tls is None and (profile.wrapper or is_agreed):
         raise refused("facts: STARTTLS without TLS at the end")
 
 
@@ -130,7 +136,7 @@ def _tls(raw: object, certificates: Sequence[bytes]) -> TlsFacts | None:
         raise refused("tls: no object of that kind")
     version, cipher, chain = raw.get("version"), raw.get("cipher"), raw.get("chain")
     asked = raw.get("client_certificate_asked", False)
-    if version not in _VERSIONS or not isinstance(cipher, str) or not _CIPHER.fullmatch(cipher):
+    if not _is_one_of(_VERSIONS, version) or not isinstance(cipher, str) or not _CIPHER.fullmatch(cipher):
         raise refused("tls: version or cipher is not known")
     if not isinstance(chain, list) or len(chain) > _CHAIN_MAX or not isinstance(asked, bool):
         raise refused("tls: chain is no short list")
@@ -139,7 +145,7 @@ def _tls(raw: object, certificates: Sequence[bytes]) -> TlsFacts | None:
     found = tuple(certificates[place] for place in chain)
     if sum(map(len, found)) > _CERTIFICATE_BYTES:
         raise refused("tls: the chain is larger than we read")
-    return TlsFacts(version, cipher, found, asked)
+    return TlsFacts(str(version), cipher, found, asked)
 
 
 def _octets(raw: object) -> bytes:
@@ -151,12 +157,27 @@ def _octets(raw: object) -> bytes:
         raise refused("certificates: one is no base64") from cause
 
 
+def _is_one_of(words: Collection[str], value: Any) -> bool:
+    return isinstance(value, str) and value in words
+
+
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= _TEXT_MAX and (value.isprintable() or not value)
+    """Whether *value* is one line for people. The probe's Python may know letters for which ours has no name yet."""
+    if not isinstance(value, str) or len(value) > _TEXT_MAX:
+        return False
+    return value.isprintable() or all(char.isprintable() or unicodedata.category(char) == "Cn" for char in value)
+
+
+def _printable(value: Any) -> Any:
+    """Return *value*, in which letters that have no name here are blanks if it is a text."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(char if char.isprintable() else " " for char in value)
 
 
 def _is_code(value: Any) -> bool:
-    return type(value) is int and (value == 0 or 200 <= value <= 999)
+    """Whether *value* is a reply's code: three digits, whichever they are."""
+    return type(value) is int and 0 <= value <= 999
 
 
 def _is_flag(value: Any) -> bool:
@@ -164,7 +185,7 @@ def _is_flag(value: Any) -> bool:
 
 
 def _is_stage(value: Any) -> bool:
-    return isinstance(value, str) and value in _STAGES
+    return _is_one_of(_STAGES, value)
 
 
 def _is_duration(value: Any) -> bool:
@@ -178,7 +199,7 @@ def _are_features(value: Any) -> bool:
 _REPLIES = ("greeting", "ehlo", "starttls", "ehlo_tls")
 _OF_PEER: dict[str, Callable[[Any], bool]] = {
     "ended": _is_stage,
-    "stop": lambda value: isinstance(value, str) and value in _STOPS,
+    "stop": lambda value: _is_one_of(_STOPS, value),
     "esmtp": _is_flag,
     "features": _are_features,
     "starttls_offered": _is_flag,
@@ -191,7 +212,7 @@ _OF_PEER: dict[str, Callable[[Any], bool]] = {
     **{f"{reply}_text": _is_text for reply in _REPLIES},
 }
 _OF_NOT_MEASURED: dict[str, Callable[[Any], bool]] = {
-    "cause": lambda value: isinstance(value, str) and value in _CAUSES,
+    "cause": lambda value: _is_one_of(_CAUSES, value),
     "stage": _is_stage,
     "detail": _is_text,
     "duration_ms": _is_duration,

@@ -22,7 +22,7 @@ _UNSEEN: dict[str, Promise] = {
     NotMeasuredCause.NEVER.value: gettext_lazy("Nothing was looked at yet."),
     NotMeasuredCause.CANCELLED.value: gettext_lazy("The look was stopped; it comes again by itself."),
     NotMeasuredCause.CRASHED.value: gettext_lazy("The look failed on our side; it comes again by itself."),
-    NotMeasuredCause.UNREADABLE.value: gettext_lazy("What was stored of the last look cannot be read."),
+    NotMeasuredCause.UNREADABLE.value: gettext_lazy("What came of the last look cannot be read."),
 }
 
 _REASONS = {reason.value: reason for reason in Reason}
