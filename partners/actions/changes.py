@@ -16,7 +16,15 @@ from partners.models import Change, Channel, Head, Nexthop, Pin, User
 __all__ = ["claim_keys", "draft_and_row", "free_keys", "reset_to_draft", "unstage", "withdraw_change", "write_change"]
 
 
-def write_change(channel: Channel, before: Snapshot, after: Snapshot, *, author: User, now: datetime) -> Change:
+def write_change(
+    channel: Channel,
+    before: Snapshot,
+    after: Snapshot,
+    *,
+    author: User,
+    now: datetime,
+    relaxed_until: datetime | None = None,
+) -> Change:
     """Save *after* as the newest draft of *channel* and return the Change.
 
     The caller holds the transaction and has read *before* from the version that *channel* carries: whoever saved in
@@ -25,7 +33,9 @@ def write_change(channel: Channel, before: Snapshot, after: Snapshot, *, author:
     _save_row(channel, after, now=now)
     claim_keys(channel, after["nexthops"], now=now)
     restand([channel.pk])
-    return Change.objects.create(channel=channel, author=author, made_at=now, before=before, after=after)
+    return Change.objects.create(
+        channel=channel, author=author, made_at=now, before=before, after=after, relaxed_until=relaxed_until
+    )
 
 
 def withdraw_change(change: Change, *, by: User, now: datetime) -> None:

@@ -195,7 +195,9 @@ def end_relaxations(*, now: datetime) -> list[Change]:
         after = {**before, **old, "lowered_until": "", "lowered_reason": ""}
         try:
             with transaction.atomic():
-                change = write_change(fresh, before, after, author=lowering.author, now=now)
+                change = write_change(
+                    fresh, before, after, author=lowering.author, now=now, relaxed_until=channel.lowered_until
+                )
                 detail = {"change": change.pk, "lowered_by": lowering.pk}
                 audit.record("channel.relaxation-ended", f"channel {fresh.pk}", by=None, now=now, detail=detail)
         except StaleRefused:  # somebody saved it at this moment; the next tick finds it again

@@ -47,10 +47,11 @@ def head() -> Release | None:
     return row.release if row else None
 
 
-def cut(changes: Iterable[Change], *, by: User, now: datetime) -> Candidate:
+def cut(changes: Iterable[Change], *, by: User, now: datetime, by_itself: bool = False) -> Candidate:
     """Freeze the published release with *changes* as bytes per relay group, with what the guard found.
 
     Without changes it carries what moved in the settings of relay groups: a CA set, a digest, a new group.
+    by_itself: the portal does it, for what *by* set off long ago.
     Raises RefusedInput where nothing would differ, StaleRefused where a change is gone or rests on one that is not
     chosen, EntryRefused where a relay group could not take an entry, MapRefused where nothing would be left of a map.
     """
@@ -63,7 +64,7 @@ def cut(changes: Iterable[Change], *, by: User, now: datetime) -> Candidate:
         raise RefusedInput(_("candidate"), _("no change is chosen"), _("choose at least one"))
     report = _look_at(maps, now=now)
     with transaction.atomic():
-        return _freeze(chosen, maps, report, base, by=by, now=now)
+        return _freeze(chosen, maps, report, base, by=by, now=now, by_itself=by_itself)
 
 
 def approve(
@@ -112,11 +113,12 @@ def approve(
     return approval
 
 
-def publish(candidate: Candidate, *, by: User, now: datetime, reason: str = "") -> Release:
+def publish(candidate: Candidate, *, by: User, now: datetime, reason: str = "", by_itself: bool = False) -> Release:
     """Make *candidate* the release that the relays fetch.
 
     The guard looks again first. Where an outcome has moved, the new findings are kept, approvals of the old ones no
-    longer count, and GuardRefused says so; where facts are old, the nexthops are asked for at once.
+    longer count, and GuardRefused says so; where facts are old, the nexthops are asked for at once. by_itself: the
+    portal does it, as cut() has it; what needs a second person it never releases, whoever approved.
     """
     demand_editor(by)
     candidate.refresh_from_db()
@@ -127,6 +129,8 @@ def publish(candidate: Candidate, *, by: User, now: datetime, reason: str = "") 
         raise StaleRefused(subject, _("another release was published since it was cut"), _("cut it again"))
     report = inspect(maps, now=now)
     needs_second = _guard_again(candidate, report, now=now)
+    if needs_second and by_itself:
+        raise SamePersonRefused(subject, _("a second person has to approve it first"), _("ask an approver"))
     approval = _approval_for(candidate, report) if needs_second else None
     with transaction.atomic():
         release = _write_release(candidate, maps, approval, by=by, now=now, needs_second=needs_second, reason=reason)
@@ -137,7 +141,8 @@ def publish(candidate: Candidate, *, by: User, now: datetime, reason: str = "") 
             "approver": release.approver_id,
             "single_operator": release.single_operator,
         }
-        audit.record("release.published", f"release {release.number}", by=by, now=now, detail=detail)
+        actor = None if by_itself else by
+        audit.record("release.published", f"release {release.number}", by=actor, now=now, detail=detail)
         nudge(JUDGE_STALE)
     return release
 
@@ -164,15 +169,16 @@ def roll_back(release: Release, *, by: User, now: datetime, losing: Collection[i
         return _freeze(changes, maps, report, base, by=by, now=now)
 
 
-def abandon(candidate: Candidate, *, by: User, now: datetime) -> None:
-    """Give *candidate* up; its changes stay."""
+def abandon(candidate: Candidate, *, by: User, now: datetime, by_itself: bool = False) -> None:
+    """Give *candidate* up; its changes stay. by_itself: as cut() has it."""
     demand_editor(by)
     with transaction.atomic():
         if not Candidate.objects.filter(pk=candidate.pk, state=Candidate.State.OPEN).update(
             state=Candidate.State.ABANDONED
         ):
             raise StaleRefused(_("candidate %s") % candidate.pk, _("it is published or given up already"))
-        audit.record("candidate.abandoned", f"candidate {candidate.pk}", by=by, now=now)
+        actor = None if by_itself else by
+        audit.record("candidate.abandoned", f"candidate {candidate.pk}", by=actor, now=now)
 
 
 def _open_changes(changes: Iterable[Change]) -> list[Change]:
@@ -201,6 +207,7 @@ def _freeze(
     *,
     by: User,
     now: datetime,
+    by_itself: bool = False,
 ) -> Candidate:
     """Write the Candidate with its bytes and findings, in the caller's transaction."""
     candidate = Candidate.objects.create(
@@ -217,7 +224,8 @@ def _freeze(
     for one in maps:
         CandidateMap.objects.create(candidate=candidate, **one.columns)
     detail = {"sha256": candidate.sha256, "changes": sorted(change.pk for change in changes)}
-    audit.record("candidate.cut", f"candidate {candidate.pk}", by=by, now=now, detail=detail)
+    actor = None if by_itself else by
+    audit.record("candidate.cut", f"candidate {candidate.pk}", by=actor, now=now, detail=detail)
     return candidate
 
 

@@ -140,6 +140,7 @@ class Nexthop(models.Model):
         ordering = ("key",)
         indexes = (
             models.Index(name="nexthop_due", fields=["due_at"], condition=Q(set_aside_at__isnull=True)),
+            models.Index(name="nexthop_aside", fields=["channel"], condition=Q(set_aside_at__isnull=False)),
             models.Index(name="nexthop_asked", fields=["due_at"], condition=~Q(asked_by="")),
         )
 

@@ -38,6 +38,7 @@ class Address(models.Model):
             models.Index(
                 name="address_due", fields=["vantage", "due_at"], condition=models.Q(set_aside_at__isnull=True)
             ),
+            models.Index(name="address_aside", fields=["id"], condition=models.Q(set_aside_at__isnull=False)),
             models.Index(name="address_provider", fields=["provider", "claimed_at"]),
         )
 

@@ -15,13 +15,16 @@ class ChangeQuerySet(models.QuerySet["Change"]):
     """Changes by what they wait for."""
 
     def ending_relaxations(self) -> "ChangeQuerySet":
-        """Return the drafts that bring back what was lowered until a day that has passed."""
+        """Return the drafts by which the portal brings back what was lowered until a day that has passed."""
         waiting = self.filter(release__isnull=True, withdrawn_at__isnull=True, channel__removed_at__isnull=True)
-        return waiting.filter(before__isnull=False, after__lowered_until="").exclude(before__lowered_until="")
+        return waiting.filter(relaxed_until__isnull=False)
 
 
 class Change(models.Model):
-    """One person's edit of one channel; `before` and `after` are the channel's fields, keys and pins as JSON."""
+    """One person's edit of one channel; `before` and `after` are the channel's fields, keys and pins as JSON.
+
+    relaxed_until: the end of the relaxation that the portal ends by it; None for whatever a person edits.
+    """
 
     channel = models.ForeignKey(Channel, models.PROTECT, related_name="changes")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
@@ -29,6 +32,7 @@ class Change(models.Model):
     before = models.JSONField(null=True)
     after = models.JSONField()
     withdrawn_at = models.DateTimeField(null=True, blank=True)
+    relaxed_until = models.DateTimeField(null=True, blank=True)
     release = models.ForeignKey("Release", models.PROTECT, null=True, blank=True, related_name="changes")
 
     objects = ChangeQuerySet.as_manager()
