@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from partners.actions.drafts import Snapshot
-from partners.actions.relay_groups import settings_of
+from partners.actions.relay_groups import DEFAULT_GROUP, settings_of
 from partners.core.bundle import CA_NAME
 from partners.core.certificates import DIGESTS
 from partners.core.chain import Anchors
@@ -176,7 +176,7 @@ def demand_entries(shot: Snapshot, channel: Channel) -> None:
     """
     if shot["removed"]:
         return
-    for group in RelayGroup.objects.all() or [RelayGroup()]:
+    for group in RelayGroup.objects.all() or [RelayGroup(name=DEFAULT_GROUP)]:
         render_group(group, {channel.pk or 0: shot})
 
 
@@ -192,6 +192,8 @@ def _entries(
     if level is SecurityLevel.FINGERPRINT:
         given = [*match, *(pins[key].digests.get(relay.fingerprint_digest, "") for key in shot["pins"])]
         match = _of_algorithm(given, relay.fingerprint_digest)
+        if any(given) and not match:
+            raise _never_compared(group, shot, relay.fingerprint_digest)
     files = {}
     if level.takes_tafile:
         files = {f"{group.tafile_directory}/{one}.pem": authorities[one].pem for one in shot["authorities"]}
@@ -221,6 +223,16 @@ def _of_algorithm(digests: Sequence[str], algorithm: str) -> tuple[str, ...]:
         if digest is None or len(digest) == DIGESTS.get(algorithm) or (text and len(digest) not in DIGESTS.values()):
             kept.append(text)
     return tuple(kept)
+
+
+def _never_compared(group: RelayGroup, shot: Snapshot, algorithm: str) -> EntryRefused:
+    """Return the refusal of fingerprints that are all of another algorithm than the relays compare."""
+    cause = _("relay group %(group)s compares fingerprints of %(algorithm)s, and none of those given is one")
+    return EntryRefused(
+        _("nexthop %s") % shot["nexthops"][0],
+        cause % {"group": group.name, "algorithm": algorithm},
+        _("give the certificate or its fingerprint of that algorithm, or set the group's smtp_tls_fingerprint_digest"),
+    )
 
 
 def _pins_of(shots: Mapping[int, Snapshot]) -> dict[int, Pin]:

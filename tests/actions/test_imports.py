@@ -45,3 +45,15 @@ class TestFoldedKeys:
             ("bücher.example", "present")
         ]
         assert Nexthop.objects.count() == 2
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_fingerprints_of_another_algorithm_are_named(dry_run: bool) -> None:
+    """A table of Postfix 2.5 holds MD5; relays that compare SHA-256 would find nothing pinned, and the line says why."""
+    text = "acme.example fingerprint match=3D:95:34:51:24:66:33:B9:D2:40:99:C0:C1:17:0B:D1\n"
+
+    report = import_policy(text.encode(), by=editor(), now=NOON, dry_run=dry_run)
+
+    assert [line.state for line in report.lines] == ["refused"]
+    assert "relay group main compares fingerprints of sha256" in report.lines[0].cause
+    assert "smtp_tls_fingerprint_digest" in report.lines[0].cause

@@ -50,15 +50,20 @@ def refusal(*words: str, **environment: str) -> tuple[int, str]:
 
 def at_console(*words: str, directory: Path) -> tuple[int, str]:
     """Exit code and output of one command beside the portal in *directory*."""
+    done = console(*words, directory=directory)
+    return done.returncode, done.stdout
+
+
+def console(*words: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run one command beside the portal in *directory*."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TLSPORTAL_", "DJANGO_"))}
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, str(BASE / "manage.py"), *words],
         capture_output=True,
         text=True,
         check=False,
         env={**clean, "TLSPORTAL_DATA_DIR": str(directory)},
     )
-    return done.returncode, done.stdout
 
 
 class Portal:

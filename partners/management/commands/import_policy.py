@@ -4,18 +4,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from partners.actions.imports import ImportReport, import_policy
 from partners.core.errors import PortalError
 from partners.management.commands.invite import inviter
+from partners.management.standing import StandingCommand
 
 _SIZE_MAX = 16 * 1024 * 1024
 
 
-class Command(BaseCommand):
+class Command(StandingCommand):
     """Read FILE and draft one partner per entry; nothing reaches a relay before a release."""
 
     help = "Import an existing tls_policy file as drafts; comments are kept, no line is dropped."
@@ -25,18 +26,21 @@ class Command(BaseCommand):
         parser.add_argument("file", metavar="FILE", type=Path)
         parser.add_argument("--dry-run", action="store_true", help="report, write nothing")
         parser.add_argument("--json", action="store_true", dest="as_json")
-        parser.add_argument("--by", metavar="EMAIL", help="who imports; may be left out while one approver is alone")
+        parser.add_argument(
+            "--by", metavar="EMAIL", help="who imports; may be left out in a dry run, and while one approver is alone"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
         """Import and report; the exit code is 1 if a line was refused."""
         path: Path = options["file"]
-        by = inviter(options["by"])
-        if by is None:
+        dry_run: bool = options["dry_run"]
+        by = None if dry_run and not options["by"] else inviter(options["by"])
+        if by is None and not dry_run:
             raise CommandError(_("--by is missing: nobody is in the portal yet; invite an approver first"))
         try:
             if path.stat().st_size > _SIZE_MAX:
                 raise CommandError(_("%s: it is larger than 16 MiB") % path)
-            report = import_policy(path.read_bytes(), by=by, now=timezone.now(), dry_run=options["dry_run"])
+            report = import_policy(path.read_bytes(), by=by, now=timezone.now(), dry_run=dry_run)
         except OSError as cause:
             raise CommandError(f"{path}: {cause.strerror}") from cause
         except PortalError as refused:

@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from partners.actions.invitations import invite
 from partners.actions.sending import hand_over
 from partners.core.errors import PortalError
+from partners.management.standing import StandingCommand
 from partners.models import Partner, User
 
 
-class Command(BaseCommand):
+class Command(StandingCommand):
     """Mail the link, or print it once where the portal sends no mail; only its hash is kept."""
 
     help = "Make a single-use link (72 hours) with which EMAIL joins the portal."

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from partners.actions.leases import make_due
 from partners.core.errors import PortalError
 from partners.core.names import Nexthop
+from partners.management.standing import StandingCommand
 from partners.models import Nexthop as NexthopRow
 from partners.models import VerdictRow
 from partners.tasks.rounds import Counts, Round
@@ -23,7 +24,7 @@ ORIGIN = "command"
 LONGEST = timedelta(hours=12)  # whoever started it looks on, and may end it
 
 
-class Command(BaseCommand):
+class Command(StandingCommand):
     """Make rows due, run one round, say what came of it; progress goes to standard error."""
 
     help = "Look up NEXTHOP (or all) now, speak to its mail servers, record and judge what was seen."

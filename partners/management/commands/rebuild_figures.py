@@ -4,15 +4,15 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from partners.actions.figures import recount_days
+from partners.management.standing import StandingCommand
 from partners.tasks.figures import count_estate
 
 
-class Command(BaseCommand):
+class Command(StandingCommand):
     """Nothing is lost by it, and nothing rests on it but the speed of pages and the line of 90 days."""
 
     help = "Count the tallies of past days and the figures of now again, from the rows they were counted from."

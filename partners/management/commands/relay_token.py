@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from partners.actions.tokens import make_relay_token
 from partners.core.errors import PortalError
 from partners.management.commands.invite import inviter
+from partners.management.standing import StandingCommand
 from partners.models import RelayGroup
 
 
-class Command(BaseCommand):
+class Command(StandingCommand):
     """Print a new token; it is shown this once."""
 
     help = "Make a token for the relays of a group; it is shown once."

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from partners.actions.standings import index_search, restand_all
+from partners.management.standing import StandingCommand
 
 
-class Command(BaseCommand):
+class Command(StandingCommand):
     """Mend the kept rows of the lists and their indexes; the portal may run meanwhile."""
 
     help = "Write anew where each channel stands, and say how many rows were wrong; safe to repeat at any time."

@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from partners.actions.vantages import make_vantage_token, revoke_vantage_token
 from partners.core.errors import PortalError
 from partners.management.commands.invite import inviter
+from partners.management.standing import StandingCommand
 from partners.models import VantageToken
 
 
-class Command(BaseCommand):
+class Command(StandingCommand):
     """Print a new token; it is shown this once."""
 
     help = "Make a token for the probe at a vantage; it is shown once. --list shows, --revoke PREFIX ends one."
