@@ -1,6 +1,7 @@
 """The commands at the console act by the same rules as the pages."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from partners.actions.invitations import open_invitation
 from partners.actions.maps import GroupMap
-from partners.management.commands.export_policy import write_whole
+from partners.management.map_files import write_whole
 from partners.models import Artefact, AuditEntry, Channel, Invitation, Partner, RelayGroup, Release
 from tests.actions.at_head import at_head
 from tests.actions.people import approver
@@ -168,6 +169,17 @@ class TestImportPolicy:
         assert not Channel.objects.exists()
 
 
+def at_release(one: GroupMap) -> Artefact:
+    """Return *one* as the artefact of the published release."""
+    boss = approver()
+    release = Release.objects.create(
+        number=1, author=boss, needs_second=False, published_at=timezone.now(), published_by=boss
+    )
+    artefact = Artefact.objects.create(release=release, **one.columns)
+    at_head(release)
+    return artefact
+
+
 class TestExportPolicy:
     def test_nothing_published_is_said(self) -> None:
         """A draft is never exported."""
@@ -192,13 +204,9 @@ class TestExportPolicy:
     def test_what_the_map_needs_lies_beside_it(self, tmp_path: Path) -> None:
         """The CA set and each tafile are written before the map, and named; the relays' own place is told."""
         ca, own = root_ca("A public CA").pem, root_ca("Own").pem
-        boss, group = approver(), RelayGroup.objects.create(name="main", ca_pem=ca)
-        release = Release.objects.create(
-            number=1, author=boss, needs_second=False, published_at=timezone.now(), published_by=boss
-        )
-        one = GroupMap(group, "a.example\tsecure tafile=/etc/postfix/tlsportal/00.pem\n", {"/etc/x/00.pem": own}, ca)
-        Artefact.objects.create(release=release, **one.columns)
-        at_head(release)
+        group = RelayGroup.objects.create(name="main", ca_pem=ca)
+        text = "a.example\tsecure tafile=/etc/postfix/tlsportal/00.pem\n"
+        at_release(GroupMap(group, text, {"/etc/x/00.pem": own}, ca))
 
         told = run("export_policy", "-o", str(tmp_path / "tls_policy"))
 
@@ -206,6 +214,32 @@ class TestExportPolicy:
         assert ((tmp_path / "ca.pem").read_text(), (tmp_path / "00.pem").read_text()) == (ca, own)
         with pytest.raises(CommandError, match="otherwise"):
             run("export_policy", "-o", str(tmp_path / "ca.pem"))
+
+    def test_a_set_that_is_given_up_is_not_taken_away(self, tmp_path: Path) -> None:
+        """Postfix has no TLS at all while main.cf names a file that is gone; another group's set is not overwritten."""
+        group = RelayGroup.objects.create(name="main", ca_pem="one")
+        target = tmp_path / "tls_policy"
+        released = at_release(GroupMap(group, "a.example\tsecure\n", {}, root_ca("A public CA").pem))
+        run("export_policy", "-o", str(target))
+
+        Artefact.objects.filter(pk=released.pk).update(**GroupMap(group, "a.example\tsecure\n", {}, "").columns)
+        with pytest.raises(CommandError, match="postconf -X"):
+            run("export_policy", "-o", str(target))
+        (tmp_path / "ca.pem").unlink()
+        run("export_policy", "-o", str(target))
+        assert (target.read_text(), (tmp_path / "ca.pem").is_symlink()) == ("a.example\tsecure\n", False)
+
+    def test_another_maps_set_is_not_overwritten(self, tmp_path: Path) -> None:
+        """Two groups in one directory share ca.pem only while it is the same."""
+        group = RelayGroup.objects.create(name="main", ca_pem="one")
+        one = GroupMap(group, "a.example\tsecure\n", {}, root_ca("A public CA").pem)
+        released = at_release(one)
+        run("export_policy", "-o", str(tmp_path / "tls_policy"))
+        run("export_policy", "-o", str(tmp_path / "of_others"))
+
+        Artefact.objects.filter(pk=released.pk).update(**replace(one, ca_pem=root_ca("Other").pem).columns)
+        with pytest.raises(CommandError, match="its own directory"):
+            run("export_policy", "-o", str(tmp_path / "tls_policy"))
 
     def test_an_unknown_group_is_named(self) -> None:
         """With those there are."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def test_a_relay_fetches_compiles_and_swaps(relay: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert looked_up(relay, "fjordbank.example") == "encrypt"
     assert RelayToken.objects.get().fetched_release == 1
-    assert not list(relay.glob("tls_policy.new*"))
+    assert [path.name for path in relay.glob("*.new*")] == ["headers.new"]
+    assert len(list(relay.glob(".set.*"))) == 1
 
 
 def test_what_is_there_already_is_not_fetched_again(relay: Path) -> None:
@@ -85,7 +87,7 @@ def test_what_fails_leaves_the_map_in_force(relay: Path, damage: str) -> None:
         RelayToken.objects.update(revoked_at=timezone.now())
     else:
         script = (relay / "fetch.sh").read_text()
-        (relay / "fetch.sh").write_text(script.replace("told=$(", ": > tls_policy.new; told=$("))
+        (relay / "fetch.sh").write_text(script.replace("told=$(", ': > "$new/tls_policy"; told=$('))
 
     assert fetch(relay).returncode != 0
     assert looked_up(relay, "fjordbank.example") == "encrypt"
@@ -105,6 +107,55 @@ def test_a_partners_own_ca_is_fetched_before_the_map_names_it(relay: Path) -> No
     assert (done.returncode, done.stderr) == (0, "")
     [path] = re.findall(r"tafile=(\S+)", looked_up(relay, "rivet.example"))
     assert Path(path).read_text() == pem
+
+
+CHANGERS = ("mv", "ln", "rm", "cp", "sync", "mktemp", "chmod", "postmap")
+CUTS = (6, 10, 14, 18, 22, 999)  # the last runs to its end
+WATCH = """\
+#!/bin/sh
+found=
+[ ! -e tls_policy.db ] || found=$(/usr/sbin/postmap -q rivet.example hash:tls_policy)
+echo "$found:$(cat ca.pem 2>/dev/null | sha256sum)" >> moments
+left=$(cat left)
+[ "$left" != 0 ] || kill -9 0
+echo $((left - 1)) > left
+exec {real} "$@"
+"""
+
+
+def cut_off(relay: Path, step: int) -> int:
+    """Run the script, killed before the command number *step* that changes a file; return how it ended."""
+    (relay / "left").write_text(str(step))
+    (relay / "watch").mkdir(exist_ok=True)
+    for name in CHANGERS:
+        (relay / "watch" / name).write_text(WATCH.format(real=shutil.which(name, path="/usr/bin:/bin:/usr/sbin")))
+        (relay / "watch" / name).chmod(0o755)
+    path = f"{relay / 'watch'}:/usr/sbin:{os.environ['PATH']}"
+    script = subprocess.Popen(["sh", "fetch.sh"], cwd=relay, env={**os.environ, "PATH": path}, start_new_session=True)
+    return script.wait(timeout=30)
+
+
+@pytest.mark.parametrize("before", ["nothing", "the files of an earlier script", "a set"])
+def test_map_and_public_cas_are_switched_in_one_step(relay: Path, before: str) -> None:
+    """At no moment, and wherever the script is killed, does Postfix find the one new and the other old."""
+    old, bob = root_ca("A public CA").pem, approver("bob")
+    if before != "nothing":
+        with_set(old)
+        fetch(relay)
+    if before == "the files of an earlier script":
+        for name in ("tls_policy", "tls_policy.db", "ca.pem"):
+            content = (relay / name).read_bytes()
+            (relay / name).unlink()
+            (relay / name).write_bytes(content)
+        (relay / ".current").unlink()
+    with_set(root_ca("Another public CA").pem, added("Rivet", "rivet.example", "encrypt", by=bob, now=timezone.now()))
+
+    ends = [cut_off(relay, step) for step in CUTS]
+
+    moments = list(dict.fromkeys((relay / "moments").read_text().splitlines()))
+    after = (looked_up(relay, "rivet.example"), (relay / "ca.pem").read_text() != old)
+    assert (ends[-1], len(moments), after) == (0, 2, ("encrypt", True)), moments
+    assert len(list(relay.glob(".set.*"))) == 1
 
 
 class TestAuthorities:
@@ -127,7 +178,7 @@ class TestAuthorities:
         with_set(root_ca("A public CA").pem)
         script = (relay / "fetch.sh").read_text()
         (relay / "fetch.sh").write_text(
-            script.replace('if [ "$(sha256sum < ca.pem.new', ': > ca.pem.new; if [ "$(sha256sum < ca.pem.new')
+            script.replace('if [ "$(sha256sum < "$new/ca.pem', ': > "$new/ca.pem"; if [ "$(sha256sum < "$new/ca.pem')
         )
 
         done = fetch(relay)
@@ -152,12 +203,12 @@ class TestAuthorities:
         assert not (relay / "ca.pem").exists()
 
 
-def with_set(pem: str) -> None:
-    """Publish that the relays of the group trust the CAs in *pem*, as two people agree."""
+def with_set(pem: str, *changes: Change) -> None:
+    """Publish *changes*, and that the relays of the group trust the CAs in *pem*, as two people agree."""
     RelayGroup.objects.update(ca_pem=pem)
     now = timezone.now()
     boss, second = (User.objects.filter(email__startswith=one).first() or approver(one) for one in ("bob", "carl"))
-    candidate = cut([], by=boss, now=now)
+    candidate = cut(changes, by=boss, now=now)
     agreed(candidate, second, now=now)
     publish(candidate, by=boss, now=now)
 

@@ -1,19 +1,19 @@
-"""Write the published map of a relay group to a file, with all that it needs beside it, each whole or not at all."""
+"""Write the published map of a relay group to a file, with all that it needs beside it: all at once, or nothing."""
 
-import os
-import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from partners.actions.maps import GroupMap, active_map
 from partners.core.bundle import CA_NAME
+from partners.management.map_files import is_linked, write_set
+from partners.management.standing import StandingCommand
 from partners.models import Artefact, RelayGroup
 
 
-class Command(BaseCommand):
+class Command(StandingCommand):
     """Print or write the map that was published last; a draft is never exported."""
 
     help = "Export the published smtp_tls_policy_maps source of a relay group, with the files it needs."
@@ -38,25 +38,39 @@ class Command(BaseCommand):
         if options["output"] is None:
             self.stdout.write(one.text, ending="")
             return
-        for path, text in files_of(one, options["output"]).items():
-            try:
-                write_whole(path, text.encode())
-            except OSError as cause:
-                raise CommandError(f"{path}: {cause.strerror}") from cause
-            self.stdout.write(str(path))
+        self._write(one, options["output"])
         directory = options["output"].resolve().parent
         if (one.tafiles or one.ca_pem) and str(directory) != group.tafile_directory:
             told = _("The relays look for the CA set and tafiles in %s; put them there before the map.")
             self.stderr.write(told % group.tafile_directory)
 
+    def _write(self, one: GroupMap, target: Path) -> None:
+        """Write the files of *one* and name each in the order in which it is needed."""
+        tafiles = {PurePosixPath(path).name: pem for path, pem in sorted(one.tafiles.items())}
+        if target.name in {CA_NAME, *tafiles}:
+            raise CommandError(_("%s: a file of that name goes beside the map; name the map otherwise") % target)
+        try:
+            beside = authorities_beside(one, target)
+            write_set(target, one.text, beside, added=tafiles)
+        except OSError as cause:
+            raise CommandError(f"{cause.filename or target}: {cause.strerror}") from cause
+        for name in (*beside, *tafiles, target.name):
+            self.stdout.write(str(target.parent / name))
 
-def files_of(one: GroupMap, target: Path) -> dict[Path, str]:
-    """Return the files of *one* in the order in which they are written: the map at *target* names what is there."""
-    files = {CA_NAME: one.ca_pem} if one.ca_pem else {}
-    files |= {PurePosixPath(path).name: pem for path, pem in sorted(one.tafiles.items())}
-    if target.name in files:
-        raise CommandError(_("%s: a file of that name goes beside the map; name the map otherwise") % target)
-    return {**{target.parent / name: text for name, text in files.items()}, target: one.text}
+
+def authorities_beside(one: GroupMap, target: Path) -> dict[str, str]:
+    """Return the CA set that lies beside the map at *target*, by its name; CommandError where one has to go first."""
+    path = target.parent / CA_NAME
+    if one.ca_pem == "" and is_linked(target, CA_NAME):
+        cause = _("%s: this release trusts no public CA; postconf -X smtp_tls_CAfile, remove the file, then try again")
+        raise CommandError(cause % path)
+    text = one.ca_pem
+    if text is None and is_linked(target, CA_NAME):  # released before there was a set: the one that is there stays
+        text = path.read_text()
+    is_foreign = path.is_symlink() and path.readlink().name == CA_NAME and path.readlink().parent.suffix == ".current"
+    if text and is_foreign and not is_linked(target, CA_NAME) and path.read_text() != text:
+        raise CommandError(_("%s: it belongs to another map; write each group's map to its own directory") % path)
+    return {CA_NAME: text} if text else {}
 
 
 def group_named(name: str | None) -> RelayGroup:
@@ -69,24 +83,3 @@ def group_named(name: str | None) -> RelayGroup:
             return group
     known = ", ".join(group.name for group in groups) or _("none")
     raise CommandError(_("--group: name one of the relay groups (%s)") % known)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Put *content* in the place of *path* at once: a reader sees the old file or the new one, never a part.
-
-    The draft lies in the same directory (a rename does not cross file systems) and is on disk before it is renamed. The
-    mode of an existing file is kept.
-    """
-    path = path.resolve()
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except OSError:
-        Path(draft).unlink(missing_ok=True)
-        raise
