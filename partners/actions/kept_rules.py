@@ -3,8 +3,17 @@
 import re
 
 from django.db import IntegrityError
+from django.utils.translation import gettext as _
 
-__all__ = ["broken_rule", "is_second_person_rule"]
+from partners.core.errors import SamePersonRefused, StaleRefused
+
+__all__ = ["broken_rule", "is_second_person_rule", "told_by_rule"]
+
+_STALE = {
+    "partners_release_number_key",  # as PostgreSQL and SQLite name it
+    "partners_release.number",
+    "second_person_approval_of_these_bytes",
+}
 
 _SQLITE = re.compile(r"(?:CHECK|UNIQUE) constraint failed: (?:index '(?P<index>[^']+)'|(?P<name>[\w.]+))")
 _SECOND_PERSON = (
@@ -30,3 +39,18 @@ def broken_rule(refused: IntegrityError) -> str:
 def is_second_person_rule(name: str) -> bool:
     """Whether the constraint *name* asks for two people."""
     return name.startswith(_SECOND_PERSON)
+
+
+def told_by_rule(cause: IntegrityError, subject: str, stale: StaleRefused) -> Exception:
+    """Return what the rule that the database names says: *stale*, or who is missing; *cause* where it is none of them.
+
+    stale: what is to be said where somebody else was first.
+    """
+    rule = broken_rule(cause)
+    if rule in _STALE:
+        return stale
+    if is_second_person_rule(rule):
+        return SamePersonRefused(
+            subject, _("the database finds no approval by a second person: %s") % rule, _("ask an approver")
+        )
+    return cause

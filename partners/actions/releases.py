@@ -5,6 +5,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Q
@@ -15,7 +16,7 @@ from partners.actions.access import demand_approver, demand_editor, may_approve,
 from partners.actions.changes import free_keys
 from partners.actions.drafts import draft_of, released_at, with_changes
 from partners.actions.guard import Report, inspect
-from partners.actions.kept_rules import broken_rule, is_second_person_rule
+from partners.actions.kept_rules import told_by_rule
 from partners.actions.leases import JUDGE_STALE, nudge
 from partners.actions.maps import GroupMap, active_map, active_text, render_group
 from partners.actions.rollbacks import restore
@@ -37,8 +38,6 @@ from partners.models import (
 )
 
 __all__ = ["abandon", "active_text", "approve", "cut", "head", "publish", "roll_back"]
-
-_TAKEN = {"partners_release_number_key", "partners_release.number"}  # as PostgreSQL and SQLite name it
 
 
 def head() -> Release | None:
@@ -83,8 +82,9 @@ def approve(
     demand_approver(by)
     candidate.refresh_from_db()
     subject = _("candidate %s") % candidate.pk
+    changed = StaleRefused(subject, _("it has changed since you looked at it"), _("look at it again"))
     if candidate.state != Candidate.State.OPEN or seen != (candidate.sha256, candidate.findings_sha256):
-        raise StaleRefused(subject, _("it has changed since you looked at it"), _("look at it again"))
+        raise changed
     alone = by.pk in candidate.involved()
     if alone and not single_operator_mode():
         cause = _("a second person is needed, and you wrote a part of it or invited who did")
@@ -95,22 +95,11 @@ def approve(
             _("mail would stop, or its outcome is unknown: %s") % ", ".join(_blocks(candidate.findings)[:5]),
             _("probe again, or accept it with a word of reason"),
         )
-    with transaction.atomic():
-        approval, made = Approval.objects.update_or_create(
-            candidate=candidate,
-            person=by,
-            candidate_sha256=candidate.sha256,
-            defaults={
-                "author": candidate.author,
-                "findings_sha256": candidate.findings_sha256,
-                "given_at": now,
-                "word": " ".join(word.split())[:500],
-                "single_operator": alone,
-            },
-        )
-        detail = {"sha256": candidate.sha256, "single_operator": alone, "accept_stops": accept_stops, "again": not made}
-        audit.record("candidate.approved", subject, by=by, now=now, detail=detail)
-    return approval
+    fields = {"word": " ".join(word.split())[:500], "single_operator": alone, "given_at": now}
+    try:
+        return _write_approval(candidate, fields, by=by, now=now, accept_stops=accept_stops)
+    except IntegrityError as cause:  # a role, a finding or the mode moved at this moment, and the database told
+        raise told_by_rule(cause, subject, changed) from cause
 
 
 def publish(candidate: Candidate, *, by: User, now: datetime, reason: str = "", by_itself: bool = False) -> Release:
@@ -295,6 +284,23 @@ def _approval_for(candidate: Candidate, report: Report) -> Approval:
     )
 
 
+def _write_approval(
+    candidate: Candidate, fields: dict[str, Any], *, by: User, now: datetime, accept_stops: bool
+) -> Approval:
+    """Write the Approval of the bytes and findings of *candidate*, with its audit entry."""
+    with transaction.atomic():
+        approval, made = Approval.objects.update_or_create(
+            candidate=candidate,
+            person=by,
+            candidate_sha256=candidate.sha256,
+            defaults={"author": candidate.author, "findings_sha256": candidate.findings_sha256, **fields},
+        )
+        alone = approval.single_operator
+        detail = {"sha256": candidate.sha256, "single_operator": alone, "accept_stops": accept_stops, "again": not made}
+        audit.record("candidate.approved", _("candidate %s") % candidate.pk, by=by, now=now, detail=detail)
+    return approval
+
+
 def _write_release(
     candidate: Candidate,
     maps: Sequence[GroupMap],
@@ -326,25 +332,13 @@ def _write_release(
             if not still_open.update(state=Candidate.State.PUBLISHED, release=release):
                 raise StaleRefused(subject, _("it is published or given up already"))
     except IntegrityError as cause:
-        raise _told_by_rule(cause, subject, elsewhere) from cause
+        raise told_by_rule(cause, subject, elsewhere) from cause
     at_base = Q(release_id=candidate.base_id) if candidate.base_id else Q(release__isnull=True)
     if not Head.objects.filter(at_base, pk=1).update(release=release):
         raise elsewhere
     for one in maps:
         Artefact.objects.create(release=release, **one.columns)
     return release
-
-
-def _told_by_rule(cause: IntegrityError, subject: str, elsewhere: StaleRefused) -> Exception:
-    """Return what the rule that the database names says of a release; *cause* itself where it is none of them."""
-    rule = broken_rule(cause)
-    if rule in _TAKEN:
-        return elsewhere
-    if is_second_person_rule(rule):
-        return SamePersonRefused(
-            subject, _("the database finds no approval by a second person: %s") % rule, _("ask an approver")
-        )
-    return cause
 
 
 def _settle(candidate: Candidate, release: Release, *, now: datetime) -> None:

@@ -1,10 +1,12 @@
 """Nothing reaches the relays that was not looked at, and what was approved is what is published."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from partners.actions.approvals import approve_pin
 from partners.actions.certificates import submit
@@ -18,6 +20,7 @@ from partners.tasks.probing import probe_asked
 from tests.actions.facts import seen
 from tests.actions.people import NOON, approver, editor
 from tests.kit.ca import self_signed
+from tests.web.candidate_world import world
 
 pytestmark = pytest.mark.django_db
 
@@ -319,3 +322,28 @@ class TestRollBack:
         release = published(pinned(eda), eda, ann)
         with pytest.raises(StaleRefused):
             roll_back(release, by=eda, now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("statement", "refused"),
+    [
+        pytest.param(
+            "UPDATE partners_candidate SET findings_sha256 = 'moved' WHERE state = 'open'", StaleRefused, id="findings"
+        ),
+        pytest.param("UPDATE partners_user SET is_active = false", SamePersonRefused, id="account"),
+    ],
+)
+def test_what_moves_while_somebody_approves_is_told(statement: str, refused: type[Exception]) -> None:
+    """The database decides last, and its answer is a sentence."""
+    here = world()
+    candidate = here.candidate
+    shown = candidate.sha256, candidate.findings_sha256
+
+    def meanwhile(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("INSERT INTO") and "partners_approval" in sql:
+            execute(statement, (), many, context)
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(meanwhile), pytest.raises(refused):
+        approve(candidate, seen=shown, by=here.bob, now=timezone.now(), word="seen", accept_stops=True)
+    assert not candidate.approvals.exists()
