@@ -9,7 +9,7 @@ from django.conf import settings
 from django.middleware.gzip import GZipMiddleware
 from django_structlog.middlewares.request import RequestMiddleware
 
-from partners.web.failures import too_large
+from partners.web.failures import not_a_page, too_large
 from tlsportal.logging import redact
 
 if TYPE_CHECKING:
@@ -73,6 +73,18 @@ class SecretLinkMiddleware:
             is_page = answer.status_code == HTTPStatus.OK
             answer["Referrer-Policy"] = "strict-origin" if is_page else "no-referrer"
         return answer
+
+
+class MethodMiddleware:
+    """Let nobody who opens the address of a button in a browser meet an empty page."""
+
+    def __init__(self, get_response: "GetResponse") -> None:
+        """Stand before *get_response*."""
+        self.get_response = get_response
+
+    def __call__(self, request: "HttpRequest") -> "HttpResponseBase":
+        """Pass the request on; a refused method comes back with a page."""
+        return not_a_page(request, self.get_response(request))
 
 
 class RequestLogMiddleware(RequestMiddleware):

@@ -26,3 +26,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("partners.web.urls")),
 ]
 handler500 = "partners.web.failures.server_error"
+handler429 = "partners.web.failures.too_many"  # allauth's own name for it

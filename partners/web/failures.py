@@ -1,9 +1,10 @@
-"""The pages for our own fault and for a body too large: they need no database, no session and no reader."""
+"""The pages of failure that Django has no handler for: they need no database, no session and no reader."""
 
 from http import HTTPStatus
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils.translation import get_language_from_request, override
 
@@ -15,6 +16,19 @@ def server_error(request: HttpRequest) -> HttpResponse:
     reference = structlog.contextvars.get_contextvars().get("request_id", "")
     text = render_to_string("500.html", {"theme": chosen_theme(request), "reference": reference})
     return HttpResponse(text, status=500)
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """Say that this was tried too often, and when to try again; allauth asks for it by its name in the urls."""
+    return HttpResponse(render_to_string("429.html", {"theme": chosen_theme(request)}), status=429)
+
+
+def not_a_page(request: HttpRequest, refusal: HttpResponseBase) -> HttpResponseBase:
+    """Give the empty *refusal* of a method a page, for whoever opened the address of a button in a browser."""
+    if not isinstance(refusal, HttpResponseNotAllowed) or refusal.content or not request.accepts("text/html"):
+        return refusal
+    refusal.content = render_to_string("405.html", {"theme": chosen_theme(request)})
+    return refusal
 
 
 def too_large(request: HttpRequest, *, status: HTTPStatus, limit: int) -> HttpResponse:

@@ -1,5 +1,7 @@
 """Pages of failure: no bare code, no blame, a step to go on, and never a word about others."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -57,3 +59,26 @@ def test_a_stale_form_is_explained():
 
     assert answer.status_code == 403
     assert b"too old to be taken" in answer.content
+
+
+@pytest.mark.django_db
+def test_the_address_of_a_button_is_explained(client: Client):
+    """Whoever opens it in a browser reads what it is, not an empty page; programs get the bare refusal."""
+    answer = client.get("/partners/1/probe/", headers={"accept": "text/html,*/*;q=0.8"})
+    bare = client.get("/partners/1/probe/", headers={"accept": "application/json"})
+
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert b"not a page of its own" in answer.content
+    assert (bare.status_code, bare.content) == (405, b"")
+
+
+@pytest.mark.django_db
+def test_too_many_tries_are_told_when_to_come_back(settings: Any):
+    """The refusal of allauth wears our page, with what to do next, and refuses with its own status."""
+    settings.ACCOUNT_RATE_LIMITS = {"reset_password": "1/m/ip"}
+    client = Client()
+
+    answers = [client.post("/accounts/password/reset/", {"email": "nobody@example.com"}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [302, 429]
+    assert b"Wait five minutes" in answers[1].content
