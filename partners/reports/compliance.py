@@ -44,6 +44,11 @@ class OpenCause:
     count: int
     causes: tuple[tuple[str, int], ...]
 
+    @property
+    def further(self) -> int:
+        """How many have a cause that is not among those shown."""
+        return max(self.count - sum(number for _text, number in self.causes), 0) if self.causes else 0
+
 
 @dataclass(frozen=True, slots=True)
 class MixRow:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from partners.core.lifetime import TIME_UNITS
 from partners.core.relay import RelaySettings
 from partners.models import Artefact, Head, Relay, RelayGroup, RelayToken, Release
+from partners.reports.released import read_maps
 
 __all__ = [
     "FETCH_EVERY",
@@ -72,7 +73,7 @@ class SettingRow:
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """A relay group. faults: why its settings cannot be read; artefact: the published map's hash and lines."""
+    """A relay group. faults: why its settings cannot be read; sha256: of the published map's file."""
 
     group: RelayGroup
     relays: tuple[RelayRow, ...]
@@ -112,9 +113,11 @@ def relays_rail(published: Release | None, *, now: datetime) -> Rail:
 
 
 def groups_page(settings: Mapping[int, RelaySettings | str], *, now: datetime) -> tuple[GroupRow, ...]:
-    """Return each relay group, by name, in five queries. settings: by group, as the guard reads them, or why not."""
+    """Return each relay group, by name, in six queries. settings: by group, as the guard reads them, or why not."""
     published = published_release()
-    hashes = dict(Artefact.objects.filter(release=published).values_list("group_id", "sha256")) if published else {}
+    maps = list(Artefact.objects.filter(release=published).defer("text", "ca_pem")) if published else []
+    read = read_maps(maps)
+    hashes = {one.group_id: read[one.pk].sha256 for one in maps}
     relays: dict[int, list[Relay]] = {}
     for relay in Relay.objects.all():
         relays.setdefault(relay.group_id, []).append(relay)

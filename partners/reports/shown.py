@@ -7,7 +7,9 @@ from typing import Final
 
 from django.utils.formats import date_format
 from django.utils.timesince import timesince, timeuntil
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from partners.core.certificates import CertificateFacts, cert_fingerprint, certificate_facts, pkey_fingerprint
 from partners.core.errors import CertificateRefused
@@ -21,6 +23,7 @@ from partners.reports.partners import HostRow
 __all__ = ["AddressRow", "Cell", "ChainRow", "PinRow", "Shown", "chain_rows", "matrix", "pin_rows", "shown_at"]
 
 _NAMES_SHOWN: Final = 2
+_FAR_DAYS: Final = 60  # what ends later is told in months
 _ALGORITHMS: Final = ("sha256", "sha512", "sha1", "md5")
 _ACCEPTED: Final = {Pin.State.STAGED, Pin.State.ACTIVE}
 _AT_END: Final = {"verify", "secure"}  # levels at which Postfix looks at dates, names and CA
@@ -246,11 +249,19 @@ def _chain_row(facts: CertificateFacts, *, is_leaf: bool, level: str, now: datet
         issuer=_("itself") if facts.self_signed else facts.issuer,
         key=f"{facts.key_type} {facts.key_bits or ''}".strip(),
         until=date_format(end, "j M Y") if end else _("without a readable end"),
-        left="" if end is None else _("ran out") if end < now else _("in %s") % timeuntil(end, now, depth=1),
+        left="" if end is None else _("ran out") if end < now else _ahead(end, now),
         used=used,
         tone=tone if counts or tone == "ok" else "weak",
         role=_role(is_leaf=is_leaf, level=level, counts=counts),
     )
+
+
+def _ahead(end: datetime, now: datetime) -> str:
+    """Say how far *end* is, near days as the list of partners counts them: by the calendar."""
+    days = (localtime(end).date() - localtime(now).date()).days
+    if days > _FAR_DAYS:
+        return _("in %s") % timeuntil(end, now, depth=1)
+    return ngettext("in %s day", "in %s days", days) % days if days else _("today")
 
 
 def _role(*, is_leaf: bool, level: str, counts: bool) -> str:

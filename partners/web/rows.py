@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from partners.core.outcome import Delivery
+from partners.core.reasons import Reason
 from partners.reports.headline import short_cause
 from partners.reports.listing import ListRow
 from partners.reports.sentences import team_sentence
@@ -50,7 +51,11 @@ def worded_rows(rows: Iterable[ListRow], *, now: datetime) -> list[dict[str, str
                 "delivery": row.delivery,
                 "tls": row.tls_status if row.delivery == Delivery.DELIVER.value and row.tls_status != "none" else "",
                 "cause": cause(row.cause) if row.cause and row.state != "compliant" else "",
-                "hosts": hosts((row.taking, row.hosts)) if row.hosts else "",
+                "hosts": hosts((row.taking, row.hosts))
+                if row.hosts
+                else _("none")
+                if row.cause == Reason.NULL_MX
+                else "",
                 "ends_on": day(row.ends_at) if row.ends_at else "",
                 "used": str(row.used),
                 "tone": "bad" if over else "risk" if soon else "ok",

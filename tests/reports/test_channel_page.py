@@ -293,6 +293,19 @@ class TestShown:
         assert len(rows) == 1
         assert (rows[0].left, rows[0].tone, rows[0].used) == ("ran out", "bad", 100)
 
+    def test_near_ends_are_counted_by_the_calendar(self) -> None:
+        """As the list of partners counts them: what ends on the fifth day from now is no four days away."""
+        nexthop = watched("example.com", level="secure", agreed="ca-and-name")
+        ask_dns(nexthop, "192.0.2.1")
+        leaf = root_ca().leaf("mx.example.com")
+        see(leaf)
+        end = leaf.not_after
+
+        def left(**before: int) -> str:
+            return chain_rows(shown_at(nexthop.channel), level="secure", now=end - timedelta(**before))[0].left
+
+        assert (left(days=4, hours=23), left(seconds=1)) == ("in 5 days", "today")
+
 
 class TestJournal:
     def test_a_release_is_told_once(self) -> None:

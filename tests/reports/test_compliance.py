@@ -117,6 +117,17 @@ def test_cause_is_a_sentence():
     assert row.causes[0] == ("A certificate of the chain has expired. Ask the partner to renew it.", 1)
 
 
+def test_causes_that_are_not_named_are_counted():
+    """Beside the three commonest causes stands how many have another one: the numbers add up."""
+    team = editor()
+    for cause in ("certificate-expired", "fingerprint-mismatch", "starttls-missing", "null-mx", "name-mismatch"):
+        agreement(cause, "violated", by=team, cause=cause)
+
+    (row,) = compliance_report(now=NOON, chosen=ALL).open_causes
+
+    assert (row.count, len(row.causes), row.further) == (5, 3, 2)
+
+
 def test_every_row_yields_all(django_assert_max_num_queries):
     """The file holds every agreement, in a number of queries that does not grow with them."""
     team = editor()

@@ -47,6 +47,15 @@ def test_what_stops_mail_is_told_first(here: World) -> None:
     assert stop < unknown < less
 
 
+def test_it_stands_among_the_approvals(here: World) -> None:
+    """As long as a second person lacks: Approvals holds all that Today counts."""
+    waiting = page(here.ann, "approvals")
+    agreed(here.candidate, here.bob, now=timezone.now())
+
+    assert f"/candidates/{here.candidate.pk}/" in waiting
+    assert f"/candidates/{here.candidate.pk}/" not in page(here.ann, "approvals")
+
+
 def test_a_cause_is_a_sentence(here: World) -> None:
     """No code is left for the reader to look up."""
     text = page(here.ann, "candidate-detail", here.candidate.pk)

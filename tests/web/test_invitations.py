@@ -152,7 +152,7 @@ class TestFollow:
         page = client.get("/invitations/")
 
         assert (page.status_code, browser().get("/invitations/").status_code) == (410, 410)
-        assert b"not, or no longer, usable" in page.content
+        assert b"This link is not, or no longer, usable. Ask for a new one" in page.content
 
 
 class TestForms:

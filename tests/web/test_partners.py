@@ -10,6 +10,7 @@ from django.urls import reverse
 from partners.actions.standings import restand
 from partners.models import Change, Contact, Nexthop, Partner, RelayGroup, User, VerdictRow
 from partners.reports.listing import PAGE_ROWS, Chosen, partner_list
+from partners.web.rows import worded_rows
 from tests.actions.people import NOON, channel, editor, person, proposed
 from tests.reports.world import agreement, host
 
@@ -159,6 +160,18 @@ def test_worst_nexthop_leads_the_row(desk: Client) -> None:
 
     assert found.delivery == "bounce"
     assert (found.taking, found.hosts) == (1, 2)
+
+
+def test_a_domain_that_takes_no_mail_has_no_host(desk: Client) -> None:
+    """The list says so instead of leaving a dash, and so does the partner's page."""
+    row = agreement("Polar", "violated", by=editor("ed"), cause="null-mx")
+    VerdictRow.objects.update(hosts=[], delivery="bounce")
+    restand([row.pk])
+
+    (found,) = worded_rows(partner_list(editor("eve"), Chosen(), now=NOON).rows, now=NOON)
+
+    assert found["hosts"] == "none"
+    assert b"it names no host" in desk.get(reverse("partner-detail", args=[row.pk])).content
 
 
 def test_filters_stand_in_the_address(desk: Client) -> None:

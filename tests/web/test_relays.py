@@ -1,5 +1,6 @@
 """The relays page: who stays behind, by which settings the guard judges, tokens shown once."""
 
+import hashlib
 import re
 from datetime import timedelta
 
@@ -62,6 +63,13 @@ def test_settings_are_told_as_the_guard_reads_them(ann: User) -> None:
 
     for words in ("smtp_tls_security_level", "smtp_dns_support_level", "432000s", "smtp_tls_loglevel", "sha256"):
         assert words in text
+
+
+def test_the_hash_is_that_of_the_file(ann: User) -> None:
+    """Whoever runs sha256sum on a relay finds the same, not the hash under which portal and relay agree."""
+    file = hashlib.sha256(b"a.example\tencrypt\n").hexdigest()
+
+    assert f"sha256 {file}" in read(ann)
 
 
 def test_a_group_that_cannot_be_read_is_told(ann: User) -> None:

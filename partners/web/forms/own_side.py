@@ -28,7 +28,12 @@ class OwnCertificateForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3, "class": "form-control mono", "spellcheck": "false"}),
         help_text=_("The public names of the servers that show it, one a line."),
     )
-    file = forms.FileField(label=_("Certificate file"), required=False, help_text=_("PEM, DER or PKCS#7; never a key."))
+    file = forms.FileField(
+        label=_("Certificate file"),
+        required=False,
+        widget=forms.FileInput,
+        help_text=_("PEM, DER or PKCS#7; never a key."),
+    )
     pasted = forms.CharField(
         label=_("Or the certificate as text"),
         required=False,
