@@ -53,6 +53,15 @@ def test_known_bytes_are_not_sent_again(token: str) -> None:
     assert (answer.status_code, answer.content) == (304, b"")
 
 
+@pytest.mark.parametrize("shape", ["W/{}", '"other", {}', '"other",W/{}', "*"])
+def test_a_tag_is_compared_as_http_says(token: str, shape: str) -> None:
+    """A proxy that packs the answer makes the tag a weak one; RFC 9110 section 13.1.2 compares that too."""
+    etag = get(token)["ETag"]
+
+    assert get(token, **{"If-None-Match": shape.format(etag)}).status_code == 304
+    assert get(token, **{"If-None-Match": '"other"'}).status_code == 200
+
+
 @pytest.mark.parametrize("wrong", ["", "tlsp_000000000000_x", "\x00", "a" * 5000])
 def test_wrong_token_is_refused(token: str, wrong: str) -> None:
     """Whatever is not a token gets 401 and no hint."""

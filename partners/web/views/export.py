@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import parse_etags
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -152,9 +153,10 @@ def _sha256(text: str) -> str:
 
 
 def _tagged(request: HttpRequest, text: str, tag: str) -> HttpResponse:
-    """Return *text* under the ETag *tag*, or 304 to who has it."""
+    """Return *text* under the ETag *tag*, or 304 to who has it (RFC 9110 section 13.1.2: W/ is no difference)."""
     etag = f'"{tag}"'
-    if etag in [known.strip() for known in request.headers.get("If-None-Match", "").split(",")]:
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    if known == ["*"] or etag in [one.removeprefix("W/") for one in known]:
         return HttpResponse(status=304, headers={"ETag": etag})
     answer = plain_text(text)
     answer["ETag"] = etag
