@@ -26,7 +26,7 @@ from typing import Any, Final
 from partners.core.errors import PortalError, RefusedInput, SettingsRefused, TemporaryFault
 from partners.core.facts_json import profile_from_json
 from partners.core.observation import NotMeasured, NotMeasuredCause
-from partners.core.reported import report_of_outcome
+from partners.core.reported import CERTIFICATES_MAX, report_of_outcome
 from partners.probe.configured import configured_engine
 from partners.probe.engine import Engine
 from partners.probe.portal import BODY_MAX, Portal
@@ -102,12 +102,19 @@ class Elsewhere:
         await talk
 
     async def _sessions(self) -> AsyncIterator[Target]:
-        """Yield the sessions of each claimed address."""
+        """Yield the sessions of each claimed address while its lease is held: without it another may be there.
+
+        One that is under way already, for a claim whose lease is lost, serves the new claim.
+        """
         while not self._stopping.is_set():
             errand = await self._queue.get()
             for target in errand.targets:
+                if self._held.get((errand.claim, errand.token)) is not errand:
+                    break
+                is_under_way = target in self._running
                 self._running[target] = errand
-                yield target
+                if not is_under_way:
+                    yield target
 
     async def _talk(self) -> None:
         """Report what is done, prolong what is held, and claim more while there is room."""
@@ -143,11 +150,10 @@ class Elsewhere:
         held = [errand.name for errand in self._held.values()]
         answer = await asyncio.to_thread(self._portal.claim, room, held)
         self._last_renewal = time.monotonic()
-        kept = {(one["claim"], one["token"]) for one in answer.get("held", [])}
+        kept, new = _given(answer)
         for key in self._held.keys() - kept:
             _log.warning("address %s: its lease is lost, what was seen there is dropped", key[0])
             del self._held[key]
-        new = [_errand(one) for one in answer.get("addresses", [])]
         for errand in new:
             self._held[errand.claim, errand.token] = errand
             self._queue.put_nowait(errand)
@@ -160,8 +166,9 @@ class Elsewhere:
             part, results, certificates = _fitting(done)
             try:
                 answer = await asyncio.to_thread(self._portal.record, results, certificates)
-                self.reported += int(answer.get("kept", 0))
-                _log.info("reported %d addresses, %s kept", len(part), answer.get("kept"))
+                kept = answer.get("kept")
+                self.reported += kept if isinstance(kept, int) else 0
+                _log.info("reported %d addresses, %s kept", len(part), kept)
             except RefusedInput as refusal:
                 if isinstance(refusal, SettingsRefused):
                     raise
@@ -184,7 +191,7 @@ def _fitting(done: Sequence[_Errand]) -> tuple[list[_Errand], list[dict[str, Any
         more = list(certificates)
         result = errand.report(more)
         size += len(json.dumps(result)) + sum(len(der) * 4 // 3 + 8 for der in more[len(certificates) :])
-        if size > BODY_MAX and part:
+        if (size > BODY_MAX or len(more) > CERTIFICATES_MAX) and part:
             break
         if size > BODY_MAX:
             result, more = _too_much(errand), []
@@ -204,16 +211,21 @@ def _too_much(errand: _Errand) -> dict[str, Any]:
     return errand.report([])
 
 
-def _errand(raw: Mapping[str, Any]) -> _Errand:
-    """Return what the portal gives to do. Errors: TemporaryFault where that cannot be read."""
+def _given(answer: Mapping[str, Any]) -> tuple[set[tuple[int, str]], list[_Errand]]:
+    """Return which claims are still held, and what there is to do. Errors: TemporaryFault where that cannot be read."""
     try:
-        targets = {
-            Target(str(raw["address"]), int(one["port"]), profile_from_json(one["profile"])): int(one["target"])
-            for one in raw["targets"]
-        }
-        return _Errand(int(raw["claim"]), str(raw["token"]), targets)
+        kept = {(int(one["claim"]), str(one["token"])) for one in answer.get("held", [])}
+        return kept, [_errand(one) for one in answer.get("addresses", [])]
     except (KeyError, TypeError, ValueError) as cause:
         raise TemporaryFault("portal", f"what it gives to do cannot be read: {cause}") from cause
+
+
+def _errand(raw: Mapping[str, Any]) -> _Errand:
+    targets = {
+        Target(str(raw["address"]), int(one["port"]), profile_from_json(one["profile"])): int(one["target"])
+        for one in raw["targets"]
+    }
+    return _Errand(int(raw["claim"]), str(raw["token"]), targets)
 
 
 class _Environment:

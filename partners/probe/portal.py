@@ -25,13 +25,18 @@ class Portal:
     """The portal at *url*, opened by *token*. ca_file: PEM of the CAs its certificate comes from, "" the system's."""
 
     def __init__(self, url: str, token: str, *, ca_file: str = "") -> None:
-        parts = urlsplit(url)
+        cure = "write it like https://portal.example.com"
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as cause:
+            raise SettingsRefused("portal", f"its address cannot be read: {cause}", cure) from cause
         is_plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
         if not parts.hostname or not (parts.scheme == "https" or is_plain):
-            raise SettingsRefused("portal", "its address is not https", "write it like https://portal.example.com")
+            raise SettingsRefused("portal", "its address is not https", cure)
         if not token.isascii() or not token.isprintable() or not token:
             raise SettingsRefused("vantage token", "there is none, or it is no text", "set TLSPORTAL_VANTAGE_TOKEN")
-        self._name, self._port, self._is_plain = parts.hostname, parts.port, is_plain
+        self._name, self._port, self._is_plain = parts.hostname, port, is_plain
         self._prefix = parts.path.rstrip("/")
         self._token = token
         try:
