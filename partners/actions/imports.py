@@ -6,21 +6,26 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_editor
+from partners.actions.maps import keys_of
 from partners.actions.partners import add_partner, check_partner
 from partners.actions.relay_groups import ensure_group, settings_of
+from partners.actions.standings import restand
 from partners.core.entry import PolicyEntry
 from partners.core.errors import EntryRefused, PortalError
 from partners.core.levels import Protection, SecurityLevel
-from partners.core.names import table_key
+from partners.core.names import Nexthop as Key
+from partners.core.names import NexthopKind, table_key, to_ascii
 from partners.core.policymap import Finding, PolicyTable, Severity, TableLine, parse
 from partners.models import Nexthop, Partner, RelayGroup, User
 
 __all__ = ["ImportLine", "ImportReport", "import_policy"]
 
+_AT_ONCE = 1000  # channels whose kept rows are written at a time
 _AGREED = {
     SecurityLevel.NONE: Protection.NONE,
     SecurityLevel.MAY: Protection.NONE,
@@ -35,12 +40,17 @@ _AGREED = {
 
 @dataclass(frozen=True, slots=True)
 class ImportLine:
-    """What became of a line. state: taken, present (the portal has that key), refused, or comment."""
+    """What became of a line. state: taken, present (the portal has that key), refused, or comment.
+
+    partner: whose channel it became, or would become; is_new: whether the partner comes with this line.
+    """
 
     number: int
     key: str
     state: str
     cause: str = ""
+    partner: str = ""
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,41 +79,95 @@ def import_policy(content: bytes, *, by: User | None, now: datetime, dry_run: bo
     """Draft one channel per entry of the table *content*; a second import of the same table changes nothing.
 
     Comments above an entry stay with it, those at the end with the last one. The agreed protection is what the level
-    gives; whoever knows the agreement edits it. by: None at the console, where nothing is written then.
+    gives; whoever knows the agreement edits it. All lines that can be taken are, in one transaction; a dry run says
+    the same of each. by: None at the console, where nothing is written then.
     """
     if by is None:
         dry_run = True
     else:
         demand_editor(by)
-    if not RelayGroup.objects.exists() and not dry_run:
-        ensure_group(now=now)
+    with transaction.atomic():
+        if not dry_run:
+            ensure_group(now=now)
+        known = _Known.read()
+        report = ImportReport(_lines_of(content, known, by=by, now=now, dry_run=dry_run), dry_run)
+        for start in range(0, len(known.made), _AT_ONCE):
+            restand(known.made[start : start + _AT_ONCE])
+        if not dry_run:
+            detail = {state: report.count(state) for state in ("taken", "present", "refused")}
+            audit.record("policy.imported", "policy table", by=by, now=now, detail=detail)
+    return report
+
+
+def _lines_of(
+    content: bytes, known: "_Known", *, by: User | None, now: datetime, dry_run: bool
+) -> tuple[ImportLine, ...]:
+    """Take each line of *content*; return what became of it, by number."""
     releases = [settings_of(group).postfix for group in RelayGroup.objects.all()] or [settings_of(RelayGroup()).postfix]
     table = parse(content, min(releases))
     told = _findings_by_number(table)
     lines: list[ImportLine] = []
-    taken: dict[str, str] = {}  # folded key -> key
     for line in table.lines:
         is_last = line is table.lines[-1]
         comments = [*line.comments, *line.within, *(table.trailing if is_last else ())]
-        lines.append(_take(line, comments, told.get(line.number, []), taken, by=by, now=now, dry_run=dry_run))
+        lines.append(_take(line, comments, told.get(line.number, []), known, by=by, now=now, dry_run=dry_run))
     numbers = {line.number for line in table.lines}
     for number, findings in told.items():
         if number not in numbers:
             lines.append(ImportLine(number, findings[0].key, "refused", _causes(findings)))
     if table.trailing and not table.lines:
         lines.append(ImportLine(0, "", "comment", _("comments without an entry are not kept")))
-    report = ImportReport(tuple(sorted(lines, key=lambda line: line.number)), dry_run)
-    if not dry_run:
-        detail = {state: report.count(state) for state in ("taken", "present", "refused")}
-        audit.record("policy.imported", "policy table", by=by, now=now, detail=detail)
-    return report
+    return tuple(sorted(lines, key=lambda line: line.number))
+
+
+@dataclass
+class _Known:
+    """What the portal holds, and what this import has taken so far; read once, for no line asks again.
+
+    keys: every key that is there. taken: folded key -> key of this table. names, homes: partner by name, and by the
+    mail domain that one of its keys is about. made: channels of this import.
+    """
+
+    keys: set[str]
+    taken: dict[str, str]
+    names: dict[str, Partner]
+    homes: dict[str, Partner]
+    made: list[int]
+
+    @classmethod
+    def read(cls) -> "_Known":
+        """Read the keys and partners there are, in two queries."""
+        names = {one.name: one for one in Partner.objects.all()}
+        known = cls(set(), {}, names, {}, [])
+        by_pk = {one.pk: one for one in names.values()}
+        for key, partner in Nexthop.objects.order_by("pk").values_list("key", "channel__partner"):
+            known.keys.add(key)
+            known.settle(Key.parse(key), by_pk[partner])
+        return known
+
+    def settle(self, nexthop: Key, partner: Partner) -> None:
+        """Say that *nexthop* is about a domain of *partner*; whoever came first keeps it."""
+        self.names.setdefault(partner.name, partner)
+        if home := _home_of(nexthop):
+            self.homes.setdefault(home, partner)
+
+    def partner_of(self, nexthop: Key) -> Partner | None:
+        """Return the partner that a channel for *nexthop* belongs to; `x`, `.x` and `x:587` are one partner's."""
+        return self.homes.get(_home_of(nexthop)) or self.names.get(nexthop.host)
+
+
+def _home_of(nexthop: Key) -> str:
+    """Return the mail domain that *nexthop* is about, "" for a host in brackets: that may be anybody's relay."""
+    if nexthop.kind in {NexthopKind.LITERAL, NexthopKind.ADDRESS}:
+        return ""
+    return to_ascii(nexthop.host)
 
 
 def _take(
     line: TableLine,
     comments: list[str],
     findings: list[Finding],
-    taken: dict[str, str],
+    known: _Known,
     *,
     by: User | None,
     now: datetime,
@@ -112,23 +176,29 @@ def _take(
     """Draft one line; return what became of it."""
     if line.entry is None or any(finding.severity is Severity.TABLE for finding in findings):
         return ImportLine(line.number, line.key, "refused", _causes(findings) or _("it is no entry"))
-    key = line.entry.nexthop.text
-    if taken.get(table_key(key)) == key or Nexthop.objects.filter(key=key).exists():
+    nexthop = line.entry.nexthop
+    key = nexthop.text
+    if known.taken.get(table_key(key)) == key or key in known.keys:
         return ImportLine(line.number, key, "present", _causes(findings))
-    if (other := taken.get(table_key(key))) is not None:
-        return ImportLine(line.number, key, "refused", _("Postfix folds it to the same key as %s") % other)
-    name = line.entry.nexthop.host
+    keys = keys_of(key)
+    for one in sorted(keys):
+        if (other := known.taken.get(table_key(one))) is not None:
+            return ImportLine(line.number, key, "refused", _("Postfix folds it to the same key as %s") % other)
+    partner = known.partner_of(nexthop)
     try:
         fields = _fields_of(line.entry, comments)
         if by is None or dry_run:
-            shot = check_partner(name, fields, by=by)
-            taken |= {table_key(one): one for one in shot["nexthops"]}
+            check_partner(nexthop.host, fields, by=by)
+            home = partner or Partner(name=nexthop.host)
         else:
-            partner = Partner.objects.filter(name=name).first()
-            add_partner(name, **fields, partner=partner, by=by, now=now)
+            channel = add_partner(nexthop.host, **fields, partner=partner, stands=False, by=by, now=now).channel
+            known.made.append(channel.pk)
+            home = channel.partner
     except PortalError as refused:
         return ImportLine(line.number, key, "refused", refused.told_in(_))
-    return ImportLine(line.number, key, "taken", _causes(findings))
+    known.settle(nexthop, home)
+    known.taken |= {table_key(one): one for one in keys}
+    return ImportLine(line.number, key, "taken", _causes(findings), home.name, partner is None)
 
 
 def _fields_of(entry: PolicyEntry, comments: list[str]) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def add_partner(
     partner: Partner | None = None,
     pins: Sequence[bytes | str] = (),
     seen: Sequence[str] = (),
+    stands: bool = True,
     **fields: str,
 ) -> Change:
     """Add partner, channel and keys with their first Change, or nothing at all.
@@ -61,6 +62,7 @@ def add_partner(
     own. fields: match, protocols, ciphers, exclude, servername, comment, as edit_channel takes them.
     pins: fingerprints or certificates that people gave, for level fingerprint; they join match=, and each is proposed
     as a pin. seen: of what match= holds, the keys that only our probe saw (Proposal.seen); each is proposed as such.
+    stands: False where the caller restands all its channels at once, in the same transaction.
     Raises EntryRefused for what a relay group's Postfix would refuse or another channel has, RefusedInput for the rest.
     """
     demand_editor(by)
@@ -83,7 +85,8 @@ def add_partner(
         audit.record("channel.added", f"partner {channel.partner.pk}", by=by, now=now, detail=detail)
         propose_given(channel, announced, by=by, now=now)
         propose_seen(channel, seen, shot["match"], by=by, now=now)
-        restand([channel.pk])
+        if stands:
+            restand([channel.pk])
     return change
 
 

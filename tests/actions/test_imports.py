@@ -1,13 +1,20 @@
 """Lines of an existing table whose keys Postfix folds alike."""
 
-import pytest
+from typing import Any
 
+import pytest
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
+
+from partners.actions import imports
 from partners.actions.imports import ImportReport, import_policy
 from partners.actions.partners import add_partner
-from partners.models import Nexthop
+from partners.models import AuditEntry, Change, Channel, Nexthop, Partner, RelayGroup, Standing
 from tests.actions.people import NOON, editor
 
 pytestmark = pytest.mark.django_db
+
+QUERIES_OF_A_LINE = 18  # savepoints and the link of the audit chain included
 
 
 def states(report: ImportReport) -> list[tuple[str, str]]:
@@ -57,3 +64,80 @@ def test_fingerprints_of_another_algorithm_are_named(dry_run: bool) -> None:
     assert [line.state for line in report.lines] == ["refused"]
     assert "relay group main compares fingerprints of sha256" in report.lines[0].cause
     assert "smtp_tls_fingerprint_digest" in report.lines[0].cause
+
+
+PAIRS = """\
+acme.example\tencrypt
+.acme.example\tsecure
+bücher.example\tencrypt
+.xn--bcher-kva.example\tencrypt
+acme.example:587\tencrypt
+[acme.example]\tencrypt
+strasse.example\tencrypt
+xn--strae-oqa.example\tencrypt
+broken.example\tstrong
+"""
+
+
+def test_a_domain_and_its_parent_key_are_one_partners() -> None:
+    """`x` and `.x` are two channels of one partner, whichever form the name has."""
+    import_policy(PAIRS.encode(), by=editor(), now=NOON)
+
+    held = {one.name: one.channels.count() for one in Partner.objects.all()}
+    assert held == {"acme.example": 4, "bücher.example": 2, "strasse.example": 1}
+
+
+def test_a_parent_key_joins_whoever_has_the_domain() -> None:
+    """The partner has a name that people gave; a host in brackets may be anybody's relay, and is no reason."""
+    eda = editor()
+    add_partner("Acme", "acme.example", "encrypt", "encrypted", by=eda, now=NOON)
+    add_partner("Relay Ltd", "[mx.books.example]", "encrypt", "encrypted", by=eda, now=NOON)
+    text = ".acme.example\tsecure\nmx.books.example\tencrypt\n"
+
+    report = import_policy(text.encode(), by=eda, now=NOON)
+
+    assert [(line.partner, line.is_new) for line in report.lines] == [("Acme", False), ("mx.books.example", True)]
+
+
+def test_a_dry_run_says_what_the_import_does() -> None:
+    """Line by line, partners included, also where the second key of a name is taken by a line above."""
+    eda = editor()
+    add_partner("Books", "bücher.example", "encrypt", "encrypted", by=eda, now=NOON)
+
+    told = import_policy(PAIRS.encode(), by=eda, now=NOON, dry_run=True)
+    unsigned = import_policy(PAIRS.encode(), by=None, now=NOON)
+    channels = Channel.objects.count()
+
+    assert import_policy(PAIRS.encode(), by=eda, now=NOON).lines == told.lines == unsigned.lines
+    assert (channels, Channel.objects.count()) == (1, 1 + told.count("taken"))
+
+
+def test_a_fault_in_the_middle_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a partner, not a group, not a word in the audit trail."""
+    given: list[str] = []
+
+    def failing(name: str, **words: Any) -> Change:
+        given.append(name)
+        if len(given) > 2:
+            raise DatabaseError
+        return add_partner(name, **words)
+
+    monkeypatch.setattr(imports, "add_partner", failing)
+    with pytest.raises(DatabaseError):
+        import_policy(PAIRS.encode(), by=editor(), now=NOON)
+
+    assert len(given) == 3
+    assert not any(model.objects.exists() for model in (Partner, Channel, Nexthop, RelayGroup, AuditEntry))
+
+
+def test_a_line_costs_a_bounded_number_of_queries() -> None:
+    """What is kept for the list is written for all at once, and what is there is read once."""
+    eda, spent = editor(), []
+    for count in (5, 25):
+        text = "".join(f"n{one}.of{count}.example\tencrypt\n" for one in range(count))
+        with CaptureQueriesContext(connection) as asked:
+            import_policy(text.encode(), by=eda, now=NOON)
+        spent.append(len(asked))
+
+    assert spent[1] - spent[0] <= 20 * QUERIES_OF_A_LINE
+    assert Standing.objects.count() == 30

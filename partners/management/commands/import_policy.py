@@ -53,10 +53,14 @@ class Command(StandingCommand):
             raise SystemExit(1)
 
     def _tell(self, path: Path, report: ImportReport) -> None:
-        """Print one line per line that was not simply taken, and the sums."""
+        """Print one line per line that was not simply taken, in a dry run per line, and the sums."""
         for line in report.lines:
-            if line.state != "taken" or line.cause:
-                self.stdout.write(f"{path}:{line.number}: {line.state}: {line.cause}")
+            where = f"{path}:{line.number}: {line.state}"
+            if report.dry_run and line.state == "taken":
+                told = _("%(key)s, new partner %(name)s") if line.is_new else _("%(key)s, partner %(name)s")
+                self.stdout.write(f"{where}: {told % {'key': line.key, 'name': line.partner}} {line.cause}".rstrip())
+            elif line.state != "taken" or line.cause:
+                self.stdout.write(f"{where}: {line.cause}")
         self.stdout.write(
             _("%(taken)d entries taken, %(skipped)d there already, %(refused)d refused%(dry)s")
             % {
