@@ -24,6 +24,8 @@ from partners.core.wording import _, fill
 
 __all__ = [
     "DIGESTS",
+    "FIRST_MOMENT",
+    "LAST_MOMENT",
     "CertificateFacts",
     "NamesSeen",
     "cert_fingerprint",
@@ -37,6 +39,8 @@ __all__ = [
 ]
 
 DIGESTS = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}  # algorithm -> bytes
+# RFC 5280 section 4.1.2.5: 9999-12-31 says that there is no end. East of UTC that moment is in a year that is none.
+FIRST_MOMENT, LAST_MOMENT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC)
 NAME_LENGTH_MAX = 255  # RFC 1035 section 3.1; longer names are cut for display
 
 _SAN, _BASIC_CONSTRAINTS, _COMMON_NAME = "2.5.29.17", "2.5.29.19", "2.5.4.3"
@@ -80,7 +84,8 @@ class NamesSeen:
 class CertificateFacts:
     """What a certificate says, its texts cleaned for people.
 
-    not_before, not_after: aware, UTC; None where the field cannot be read. key_bits: 0 where unknown.
+    not_before, not_after: aware, UTC, from FIRST_MOMENT to LAST_MOMENT; None where the field cannot be read.
+    key_bits: 0 where unknown.
     self_signed: the signature verifies with its own key. parse_error: the fields that could not be read.
     """
 
@@ -278,14 +283,14 @@ def _ip_text(packed: bytes) -> str:
 
 
 def _date(element: asn1.Element, field: str, faults: list[str]) -> datetime | None:
-    """Read UTCTime or GeneralizedTime (RFC 5280 section 4.1.2.5)."""
+    """Read UTCTime or GeneralizedTime (RFC 5280 section 4.1.2.5), clipped to what every time zone has a day for."""
     text = element.content.decode("ascii", "replace")
     if element.tag == asn1.UTC_TIME:
         text = ("19" if text[:2] >= "50" else "20") + text
     try:
         if not re.fullmatch(r"\d{14}Z", text, re.ASCII):
             raise ValueError(text)  # noqa: TRY301 - one way out for both kinds of fault
-        return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+        return min(max(datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC), FIRST_MOMENT), LAST_MOMENT)
     except ValueError:
         faults.append(f"{field}: {clean_text(text, 32)} is no date")
         return None

@@ -1,6 +1,7 @@
 """What an upload may be, what is refused, and fingerprints."""
 
 import contextlib
+from datetime import timedelta, timezone
 import subprocess
 from pathlib import Path
 
@@ -204,6 +205,15 @@ class TestFacts:
         facts = certificate_facts(asn1.tlv(0x30, tbs + asn1.tlv(0x30, asn1.oid("1.2.3")) + b"\x03\x01\x00"))
 
         assert "too long" in facts.parse_error
+
+    def test_dates_are_days_everywhere(self) -> None:
+        """The first and the last moment there is lie in no year, west or east of UTC."""
+        moments = asn1.tlv(0x18, b"00010101000000Z") + asn1.tlv(0x18, b"99991231235959Z")
+        tbs = asn1.tlv(0x30, b"\x02\x01\x01\x30\x00\x30\x00" + asn1.tlv(0x30, moments) + b"\x30\x00\x30\x00")
+        facts = certificate_facts(asn1.tlv(0x30, tbs + asn1.tlv(0x30, asn1.oid("1.2.3")) + b"\x03\x01\x00"))
+
+        assert facts.not_before.astimezone(timezone(timedelta(hours=-12))).year == 1
+        assert facts.not_after.astimezone(timezone(timedelta(hours=14))).year == 9999
 
 
 @given(place=st.integers(0, len(LEAF.der) - 1), byte=st.integers(0, 255), cut=st.integers(0, 3))

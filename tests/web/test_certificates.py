@@ -4,6 +4,7 @@ import csv
 import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -82,6 +83,22 @@ def test_a_fingerprint_finds_its_certificate(eda: User) -> None:
     printed = ":".join(one.sha256[at : at + 2] for at in range(0, 64, 2)).upper()
 
     assert names(read(eda, f"?q={printed}")) == ["mx.rivet.example"]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_a_leaf_without_an_end_is_shown_in_every_time_zone(eda: User, settings: Any, zone: str) -> None:
+    """9999-12-31, RFC 5280's word for no end, lies in the year 10000 east of UTC."""
+    endless = self_signed("mx.rivet.example", not_after=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    rivet = Channel.objects.get(partner__name="Rivet")
+    submit(rivet, endless.pem, by=eda, now=timezone.now())
+    seen("rivet.example", endless, at=timezone.now(), address="192.0.2.26")
+    settings.TIME_ZONE = zone
+
+    assert "9999" in read(eda)
+    client = Client()
+    client.force_login(eda)
+    for url in (reverse("partner-list"), reverse("partner-detail", args=[rivet.pk]), reverse("today"), "/compliance/"):
+        assert client.get(url).status_code == 200, url
 
 
 def test_what_nobody_shows_any_more_is_not_in_use(eda: User) -> None:
