@@ -1,8 +1,8 @@
 """What an upload may be, what is refused, and fingerprints."""
 
 import contextlib
-from datetime import timedelta, timezone
 import subprocess
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
