@@ -12,7 +12,7 @@ from tlsportal.syslog import demand_place
 _DOORS = r"((?<!/approvals)(?:/|%2F)(?:invitations|wall|password(?:/|%2F)reset(?:/|%2F)key)(?:/|%2F)+)"
 _SECRETS = re.compile(
     _DOORS + r"(?!\*\*\*)[^\s/\"'?#&;,<>%]+(?:%(?!2F)[^\s/\"'?#&;,<>%]*)*"
-    r"|(?<![A-Za-z0-9_-])(tlsp_[0-9a-f]{12}_)?[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])",
+    r"|(?<![A-Za-z0-9_-])(tls[pv]_[0-9a-f]{12}_)?[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])",
     re.IGNORECASE,
 )
 

@@ -27,6 +27,7 @@ from partners.models import (
 )
 from tests.actions.people import approver, editor
 from tests.kit.ca import self_signed
+from tlsportal.logging import redact
 
 pytestmark = pytest.mark.django_db
 LEAF = self_signed("mx.example")
@@ -316,6 +317,15 @@ def test_wrong_and_revoked_tokens(token, boss):
         "vantage-token.made",
         "vantage-token.revoked",
     ]
+
+
+def test_log_does_not_keep_it(token):
+    """A token in a line of the log opens nothing: its prefix, which names it, is all that stays."""
+    prefix, secret = token.rsplit("_", 1)[0], token[-43:]
+
+    for line in (token, f"Authorization: Bearer {token}", f"GET /probe/{token}/", f'"{token}"'):
+        assert secret not in redact(line)
+        assert prefix[5:17] in redact(line)
 
 
 def test_in_the_clear(token):
