@@ -172,6 +172,8 @@ _BEHIND = {
     "notice-remove": "notice-settings",
     "relay-token-make": "relay-list",
     "relay-token-revoke": "relay-list",
+    "wall-make": "wall-list",
+    "wall-revoke": "wall-list",
     "portal-submit": "portal-home",
     "portal-withdraw": "portal-home",
 }

@@ -131,3 +131,16 @@ def test_the_screen_costs_few_queries(ann: User, django_assert_max_num_queries: 
 
     with django_assert_max_num_queries(15):
         Client().get(path)
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("wall-make", []), ("wall-revoke", [1])])
+def test_a_refusal_stands_above_the_list(ann: User, name: str, arguments: list[int]) -> None:
+    """A label that is none, or a link that is over, leads back to the page with the form, and says why."""
+    link(ann)
+    row = WallLink.objects.get()
+    revoke_wall_link(row, by=ann, now=timezone.now())
+
+    answer = signed_in(ann).post(reverse(name, args=[row.pk] if arguments else []), {"label": " "}, follow=True)
+
+    assert answer.redirect_chain == [(reverse("wall-list"), 302)]
+    assert [str(one) for one in answer.context["messages"]] != []
