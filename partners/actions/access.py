@@ -1,6 +1,7 @@
 """Who may do what: small predicates, and the refusals that actions raise."""
 
 from django.contrib.auth.models import Group
+from django.db.models import Exists
 from django.utils.translation import gettext as _
 
 from partners.core.errors import NotAllowed
@@ -54,9 +55,8 @@ def single_operator_mode() -> bool:
     It ends for good with the second approver: the audit entry of that moment stays, whatever becomes of the accounts.
     Accounts that cannot sign in any more count too, so that switching one off does not bring the mode back.
     """
-    if AuditEntry.objects.filter(act=SINGLE_OPERATOR_ENDED).exists():
-        return False
-    return User.objects.filter(groups__name=User.Role.APPROVER.value).count() == 1
+    ended = AuditEntry.objects.filter(act=SINGLE_OPERATOR_ENDED)
+    return User.objects.filter(~Exists(ended), groups__name=User.Role.APPROVER.value).count() == 1
 
 
 def lone_acts_count() -> bool:

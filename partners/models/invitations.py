@@ -23,10 +23,8 @@ def inviters_of(people: Iterable[int]) -> set[int]:
     contacts = set(people)
     addresses = User.objects.filter(pk__in=contacts).values("email")
     used = Invitation.objects.filter(role=User.Role.PARTNER.value, used_at__isnull=False, email__in=addresses)
-    return {
-        *Membership.objects.filter(user__in=contacts).values_list("invited_by_id", flat=True),
-        *used.exclude(invited_by=None).values_list("invited_by_id", flat=True),
-    }
+    brought = Membership.objects.filter(user__in=contacts).order_by().values_list("invited_by_id", flat=True)
+    return set(brought.union(used.exclude(invited_by=None).order_by().values_list("invited_by_id", flat=True)))
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):

@@ -1,5 +1,7 @@
 """From an edit to the map: Change, Candidate, Approval, Release, Artefact."""
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -122,12 +124,14 @@ class Candidate(models.Model):
     def __str__(self) -> str:
         return f"candidate {self.pk}"
 
-    def involved(self) -> set[int]:
+    def involved(self, changes: Iterable[Change] | None = None) -> set[int]:
         """Return everybody who wrote something of it or invited a contact who did: nobody of them is its second person.
 
-        The database holds the same rule for itself (migrations/_second_person.py).
+        changes: its changes, where the caller has read them already. The database holds the same rule for itself
+        (migrations/_second_person.py).
         """
-        authors = {self.author_id, *self.changes.values_list("author_id", flat=True)}
+        read = self.changes.only("author_id") if changes is None else changes
+        authors = {self.author_id, *(change.author_id for change in read)}
         return authors | inviters_of(authors)
 
 

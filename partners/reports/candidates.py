@@ -77,7 +77,7 @@ def candidate_page(pk: int, reader: Reader) -> CandidatePage | None:
     found = {one.group.name: compared(base.get(one.group_id, ""), one.text) for one in maps}
     moved = {one.key: one for difference in found.values() for one in difference.moved}
     owners = _owners(changes, {*moved, *_keys_of(candidate.findings)})
-    authors = candidate.involved()
+    authors = candidate.involved(changes)
     approvers, is_open = _approvers(), candidate.state == Candidate.State.OPEN
     seconds = tuple(person for person in approvers if person.pk not in authors)
     rows = finding_rows(
