@@ -164,7 +164,7 @@ def _parsed(raw: bytes, subject: str) -> Reply:
         body = reply.read()
     except http.client.IncompleteRead as cause:  # cut at the limit
         body = cause.partial
-    except (http.client.HTTPException, ValueError) as cause:
+    except (http.client.HTTPException, ValueError, OverflowError) as cause:  # the last: a size beyond all memory
         raise TemporaryFault(subject, "it answers no HTTP", "it is tried again") from cause
     headers = {name.lower(): value for name, value in reply.getheaders()}
     return Reply(reply.status, body, headers.get("location", ""), headers)

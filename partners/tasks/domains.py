@@ -20,7 +20,6 @@ from partners.tasks.stopping import is_stopping
 
 __all__ = ["fetch_policy", "look_at", "watch_domains"]
 
-_AT_ONCE: Final = 5
 _LONGEST_SECONDS: Final = 20.0  # releases and "probe now" share the queue
 _OK: Final = 200
 _PORT: Final = 443
@@ -31,15 +30,14 @@ log = structlog.get_logger(__name__)
 
 @shared_task(name="partners.tasks.domains.watch_domains")  # type: ignore[untyped-decorator]  # celery has no types
 def watch_domains() -> None:
-    """Look at the domains that are due, for a bounded time (queue control)."""
+    """Look at the domains that are due, one by one for a bounded time (queue control)."""
     ends = time.monotonic() + _LONGEST_SECONDS
     while time.monotonic() < ends and not is_stopping():
-        claims = claim_domains(_AT_ONCE, now=database_now())
+        claims = claim_domains(1, now=database_now())
         if not claims:
             return
-        for claim in claims:
-            found, policy_id = look_at(claim, _rules())
-            record_domain(claim, found, policy_id=policy_id, now=database_now())
+        found, policy_id = look_at(claims[0], _rules())
+        record_domain(claims[0], found, policy_id=policy_id, now=database_now())
 
 
 def look_at(claim: DomainClaim, rules: Rules) -> tuple[DomainFacts, str]:

@@ -110,6 +110,27 @@ class TestAsk:
         assert (reply.status, reply.location) == (302, "https://169.254.169.254/")
         assert hook.connections == 1
 
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            pytest.param(b"Transfer-Encoding: chunked\r\n\r\n" + b"F" * 30 + b"\r\nabc", id="endless-chunk"),
+            pytest.param(b"Content-Length: " + b"9" * 30 + b"\r\n\r\nabc", id="endless-length"),
+            pytest.param(b"Transfer-Encoding: chunked\r\n\r\n-5\r\nabc", id="negative-chunk"),
+            pytest.param(b"Content-Length: -5\r\n\r\nabc", id="negative-length"),
+            pytest.param(b"Content-Length: " + b"9" * 5000 + b"\r\n\r\nabc", id="length-of-5000-digits"),
+            pytest.param(b"a: b\r\n" * 500 + b"\r\n", id="many-headers"),
+        ],
+    )
+    def test_numbers_that_are_none(self, hook, rules, answer):
+        """Whatever size the server claims, there is an answer or a fault of the network, and no crash."""
+        hook.answer = b"HTTP/1.1 200 OK\r\n" + answer
+        try:
+            reply = post(hook, rules)
+        except TemporaryFault:
+            return
+        assert reply.status == 200
+        assert b"abc" in reply.body or not reply.body
+
     def test_a_strangers_certificate(self, hook, rules, tmp_path):
         """A CA that nobody trusts is a fault of the network."""
         path = tmp_path / "other.pem"

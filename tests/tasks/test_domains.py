@@ -1,5 +1,6 @@
 """Mail domains are looked at with a real resolver and a real web server; what moved is on the timeline."""
 
+import socket
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -10,8 +11,10 @@ from partners.actions.domains import claim_domains, record_domain
 from partners.core.domain import DomainFacts
 from partners.fetch.https import Rules
 from partners.models import DomainChange, DomainWatch, Nexthop, Partner, User
+from partners.probe import domain as probe_domain
 from partners.reports.timeline import seen_changes
-from partners.tasks.domains import fetch_policy, look_at
+from partners.tasks import domains as tasks_domains
+from partners.tasks.domains import fetch_policy, look_at, watch_domains
 from tests.actions.people import channel, editor
 from tests.kit.ca import root_ca
 from tests.kit.httpsd import httpsd
@@ -127,6 +130,20 @@ def test_lost_lease(partner):
     assert not record_domain(first, DomainFacts(("a",), ""), policy_id="", now=now)
     assert record_domain(second, DomainFacts(("b",), ""), policy_id="", now=now)
     assert DomainWatch.objects.get().facts["name_servers"] == ["b"]
+
+
+def test_slow_domains_hold_nobody_up(partner, settings, monkeypatch):
+    """Where the DNS does not answer, the time is over after one domain, and no lease is kept on the others."""
+    Nexthop.objects.bulk_create(Nexthop(channel=partner, key=f"slow{number}.example") for number in range(3))
+    monkeypatch.setattr(probe_domain, "_SECONDS", 0.2)
+    monkeypatch.setattr(tasks_domains, "_LONGEST_SECONDS", 0.1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        settings.RESOLVER = f"127.0.0.1:{silent.getsockname()[1]}"
+        watch_domains()
+
+    assert DomainWatch.objects.filter(looked_at__isnull=False).count() == 1
+    assert DomainWatch.objects.filter(lease_until__isnull=False).count() == 0
 
 
 def test_only_mail_domains(partner):
