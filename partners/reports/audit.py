@@ -36,6 +36,7 @@ ACTS: dict[str, Promise] = {
     "channel.edited": _("edited a channel"),
     "channel.lowered": _("lowered a level for a time"),
     "channel.relaxation-ended": _("ended a lowered level"),
+    "channel.relaxation-returned": _("brought a lowered level back on its day"),
     "channel.removed": _("gave a channel up"),
     "invitation.accepted": _("accepted an invitation"),
     "invitation.approved": _("agreed to an invitation"),

@@ -295,8 +295,9 @@ def test_held_claims_are_bounded(token):
 
 def test_too_many_questions(token):
     """Beyond so many a minute the answer is 429, until the minute is over."""
-    for _ in range(REQUESTS_PER_MINUTE):
-        assert post("claim", token, {"limit": 0}).status_code == 200
+    assert post("claim", token, {"limit": 0}).status_code == 200
+    VantageToken.objects.update(asked_times=REQUESTS_PER_MINUTE - 1)  # to ask so often may take longer than a minute
+    assert post("claim", token, {"limit": 0}).status_code == 200
     assert post("claim", token, {"limit": 0}).status_code == 429
 
     VantageToken.objects.update(asked_since=timezone.now() - timedelta(seconds=61))
