@@ -95,3 +95,16 @@ class Pin(models.Model):
 
     def __str__(self) -> str:
         return f"pin {self.pk}"
+
+    @property
+    def spoken(self) -> tuple[str, str]:
+        """Algorithm and digest that both sides read to each other.
+
+        That of the whole certificate where there is one, as `openssl x509 -fingerprint` prints it, even if its key is
+        what becomes the pin; else what was sent.
+        """
+        if self.certificate is not None:
+            digest = self.certificate.sha256.upper()
+            return "sha256", ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
+        algorithm = "sha256" if "sha256" in self.digests else next(iter(self.digests), "")
+        return algorithm, str(self.digests.get(algorithm, ""))

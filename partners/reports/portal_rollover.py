@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from partners.core.pins import Rollover, StepKind, rollover_steps
 from partners.models import Change, Channel, Pin, Relay, RelayToken, Release, User
+from partners.reports.drawings import Fingerprint, fingerprint
 from partners.reports.people import name_of
 from partners.reports.portal_servers import Seen, pin_of
 
@@ -32,7 +33,10 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class NextCertificate:
-    """The panel about it. note_state, note, more: the one sentence that matters; pin: what may be taken back."""
+    """The panel about it. note_state, note, more: the one sentence that matters; pin: what may be taken back.
+
+    spoken: the fingerprint of that pin, as our mail team has it before them while it is read on the telephone.
+    """
 
     title: str
     text: str
@@ -41,6 +45,7 @@ class NextCertificate:
     more: str
     steps: tuple[StepRow, ...]
     pin: Pin | None = None
+    spoken: Fingerprint | None = None
 
 
 def next_certificate(
@@ -109,6 +114,7 @@ def _of_pin(
         more=more,
         steps=_steps(rollover, by=by),
         pin=pin if pin.state == Pin.State.PROPOSED else None,
+        spoken=fingerprint(pin.spoken[1]) if pin.state == Pin.State.PROPOSED else None,
     )
 
 
