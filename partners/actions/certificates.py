@@ -91,9 +91,9 @@ def submit(channel: Channel, content: bytes | str, *, by: User, now: datetime, o
             proposed_by=by,
             proposed_at=now,
         )
+        restand([channel.pk])
         detail = {"channel": channel.pk, "of_key": of_key, "digests": digests}
         audit.record("pin.proposed", f"pin {pin.pk}", by=by, now=now, detail=detail)
-        restand([channel.pk])
     return pin
 
 

@@ -48,6 +48,7 @@ def withdraw_change(change: Change, *, by: User, now: datetime) -> None:
     )
     shots = fold([*released, *others.filter(release__isnull=True).order_by("made_at", "pk")])
     with transaction.atomic():
+        judge_again([channel.pk], now=now)
         mine = Change.objects.filter(pk=change.pk, release__isnull=True, withdrawn_at__isnull=True)
         if not mine.update(withdrawn_at=now):
             raise StaleRefused(_("change %s") % change.pk, _("it is released or withdrawn already"))

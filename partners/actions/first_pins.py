@@ -109,6 +109,6 @@ def _propose(
         proposed_by=by,
         proposed_at=now,
     )
+    restand([channel.pk])
     detail = {"channel": channel.pk, "of_key": of_key, "digests": digests, "origin": origin.value}
     audit.record("pin.proposed", f"pin {pin.pk}", by=by, now=now, detail=detail)
-    restand([channel.pk])

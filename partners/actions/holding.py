@@ -5,6 +5,9 @@ at once where something else did that no probe tells of.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
+from django.db import connection
+from django.db.models import QuerySet
+
 from partners.actions.endings import ends_shown
 from partners.actions.inforce import InForce
 from partners.actions.stored import Stored
@@ -46,15 +49,23 @@ def judge_again(channels: Collection[int], *, now: datetime) -> None:
     It comes first in the caller's transaction: whoever judges locks verdicts before pins, and sees what was changed, or
     comes before and leaves this mark alone.
     """
-    VerdictRow.objects.filter(nexthop__channel__in=channels).update(holds_until=now)
+    _mark(VerdictRow.objects.filter(nexthop__channel__in=channels), now=now)
 
 
 def judge_seen_again(*, nexthops: Collection[int] = (), endpoints: Collection[int] = (), now: datetime) -> None:
     """Let be judged what was just recorded, in its transaction: whoever recorded it may die before he judges it."""
     if nexthops:
-        VerdictRow.objects.filter(nexthop__in=nexthops).update(holds_until=now)
+        _mark(VerdictRow.objects.filter(nexthop__in=nexthops), now=now)
     if endpoints:
-        VerdictRow.objects.filter(nexthop__endpoints__in=endpoints).update(holds_until=now)
+        _mark(VerdictRow.objects.filter(nexthop__endpoints__in=endpoints), now=now)
+
+
+def _mark(rows: "QuerySet[VerdictRow]", *, now: datetime) -> None:
+    """Mark *rows*, locked first in the order in which the judge takes them, so that no two wait for each other."""
+    if connection.features.has_select_for_update:
+        locked = rows.select_for_update(of=("self",)).order_by("nexthop_id", "group_id")
+        rows = VerdictRow.objects.filter(pk__in=set(locked.values_list("pk", flat=True)))
+    rows.update(holds_until=now)
 
 
 def _certificates(stored: Stored) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from partners.actions.access import demand_approver, demand_editor, may_approve,
 from partners.actions.changes import free_keys
 from partners.actions.drafts import draft_of, released_at, with_changes
 from partners.actions.guard import Report, inspect
+from partners.actions.holding import judge_again
 from partners.actions.kept_rules import told_by_rule
 from partners.actions.leases import JUDGE_STALE, nudge
 from partners.actions.maps import GroupMap, active_map, active_text, render_group
@@ -122,6 +123,7 @@ def publish(candidate: Candidate, *, by: User, now: datetime, reason: str = "", 
         raise SamePersonRefused(subject, _("a second person has to approve it first"), _("ask an approver"))
     approval = _approval_for(candidate, report) if needs_second else None
     with transaction.atomic():
+        judge_again(set(candidate.changes.values_list("channel", flat=True)), now=now)
         release = _write_release(candidate, maps, approval, by=by, now=now, needs_second=needs_second, reason=reason)
         _settle(candidate, release, now=now)
         detail = {

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from partners.actions import audit
 from partners.actions.changes import reset_to_draft, unstage
 from partners.actions.drafts import Snapshot, released_at
+from partners.actions.holding import judge_again
 from partners.core.errors import StaleRefused
 from partners.models import Change, Channel, Head, Release, User
 
@@ -41,16 +42,18 @@ def restore(
     if {draft.pk for draft in lost} - set(losing):
         cause = _("it would withdraw drafts that you were not told of")
         raise StaleRefused(_("roll-back"), cause, _("look at the drafts it names, and ask again"))
+    judge_again(moved.keys(), now=now)
     for draft in lost:
         unstage(draft)
         Change.objects.filter(pk=draft.pk).update(withdrawn_at=now)
-        detail = {"change": draft.pk, "author": draft.author_id, "by_rolling_back": True}
-        audit.record("change.withdrawn", f"channel {draft.channel_id}", by=by, now=now, detail=detail)
     changes = []
-    for channel in Channel.objects.filter(pk__in=moved):
+    for channel in Channel.objects.filter(pk__in=moved).order_by("pk"):
         before, after = now_shots[channel.pk], moved[channel.pk]
         changes.append(Change.objects.create(channel=channel, author=by, made_at=now, before=before, after=after))
         reset_to_draft(channel, after, now=now)
+    for draft in lost:  # last, as everywhere: the trail lets one write at a time, and must not wait for other rows
+        detail = {"change": draft.pk, "author": draft.author_id, "by_rolling_back": True}
+        audit.record("change.withdrawn", f"channel {draft.channel_id}", by=by, now=now, detail=detail)
     return changes
 
 

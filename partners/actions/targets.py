@@ -95,10 +95,10 @@ def set_notices(
         raise SettingsRefused(partner.name, cause, _("leave it empty for the default"))
     fields = {"contacts_told": contacts_told, "warn_percent": warn_percent, "changed_by": by, "changed_at": now}
     with transaction.atomic():
+        judge_again(list(partner.channels.values_list("pk", flat=True)), now=now)
         row, _made = PartnerNotices.objects.update_or_create(partner=partner, defaults=fields)
         detail = {"contacts_told": contacts_told, "warn_percent": warn_percent}
         audit.record("partner-notices.set", f"partner {partner.pk}", by=by, now=now, detail=detail)
-        judge_again(list(partner.channels.values_list("pk", flat=True)), now=now)
     return row
 
 

@@ -3,12 +3,15 @@
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
+from partners.actions import releases
 from partners.actions.approvals import refuse_pin
 from partners.actions.certificates import submit
 from partners.actions.judging import JUDGED_MAX_AGE, judge_due, judge_nexthops
 from partners.actions.leases import claim_addresses, set_aside
+from partners.actions.partners import add_partner, edit_channel
 from partners.actions.probing import record_peers
 from partners.actions.relay_groups import ensure_group
 from partners.actions.targets import set_notices
@@ -17,6 +20,7 @@ from partners.models import (
     Address,
     Alert,
     AlertPartner,
+    Channel,
     ComplianceInterval,
     Endpoint,
     Nexthop,
@@ -181,3 +185,34 @@ class TestSaid:
         set_aside(address, now=NOON + MINUTE)
 
         assert judge_due(9, now=NOON + 2 * MINUTE) == 1
+
+
+def first_of(queries: CaptureQueriesContext, start: str) -> int:
+    """Return the place of the first statement that begins so."""
+    return next(place for place, one in enumerate(queries) if one["sql"].startswith(start))
+
+
+def test_a_release_takes_the_rows_in_the_order_of_the_judge() -> None:
+    """Verdicts, then pins, standings, and the trail at last: else PostgreSQL ends one of the two as a deadlock."""
+    eda = editor()
+    approver("ann")
+    ensure_group(now=NOON)
+    leaf = self_signed("mx.acme.example")
+    change = add_partner("Acme", "acme.example", "encrypt", "encrypted", by=eda, now=NOON)
+    seen("acme.example", leaf, at=NOON)
+    releases.publish(releases.cut([change], by=eda, now=NOON), by=eda, now=NOON)
+    judge_nexthops([Nexthop.objects.get().pk], now=NOON)
+    row = Channel.objects.get()
+    pin = {"level": "fingerprint", "match": leaf.cert_fingerprint("sha256")}
+    candidate = releases.cut([edit_channel(row, pin, version=row.version, by=eda, now=NOON)], by=eda, now=NOON)
+
+    with CaptureQueriesContext(connection) as queries:
+        releases.publish(candidate, by=eda, now=NOON)
+    order = [
+        'UPDATE "partners_verdictrow"',
+        'UPDATE "partners_pin"',
+        'SELECT "partners_standing"',
+        'INSERT INTO "partners_auditentry"',
+    ]
+    places = [first_of(queries, start) for start in order]
+    assert places == sorted(places)
