@@ -91,7 +91,7 @@ def test_a_renewed_certificate_goes_the_whole_way(world: World, old: Certificate
     assert world.relay.outcome(queue_id).status == "deferred"
 
     now = world.looks(new)
-    pat = member(change.channel.partner, invited_by=world.ann)
+    pat = member(change.channel.partner, invited_by=approver("carl"))
     pin = submit(change.channel, new.pem, by=pat, now=now)
     candidate = world.cut(approve_pin(pin, by=world.bob, now=now, word="called back"))
     assert outcome(candidate) == ("defer", "deliver")
