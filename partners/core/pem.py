@@ -15,6 +15,8 @@ __all__ = ["PemFile", "PemObject", "read_pem"]
 _LINE = 254  # LINESIZE less the final NUL: a longer line is read in pieces
 _WHOLE_LINE = 64  # below a header, each line but the last has so many characters
 _BEGIN, _END, _TAIL = b"-----BEGIN ", b"-----END ", b"-----"
+_BLANKS = b" \t\r\n"  # B64_WS of encode.c: neither form feed nor vertical tab
+_PADDING_MAX = 2
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -53,10 +55,13 @@ def read_pem(content: bytes) -> PemFile:
 
 
 def _lines(content: bytes) -> Iterator[bytes]:
-    """Yield what fgets() would return, without its end."""
+    """Yield what BIO_gets() would return, without its end: for it a line that begins with NUL is the end of all."""
     for line in content.split(b"\n"):
         for start in range(0, max(len(line), 1), _LINE):
-            yield line[start : start + _LINE].partition(b"\0")[0]
+            text, nul, _rest = line[start : start + _LINE].partition(b"\0")
+            if nul and not text:
+                return
+            yield text
 
 
 def _trimmed(line: bytes) -> bytes:
@@ -100,9 +105,15 @@ def _header_and_body(lines: Iterator[bytes], label: bytes) -> tuple[bytes, bytes
 
 
 def _decoded(body: bytes) -> bytes:
-    """Decode as EVP_DecodeUpdate() does, which ends at a hyphen. Errors: _Broken."""
+    """Decode as EVP_DecodeUpdate() does, which ends at a hyphen. Errors: _Broken.
+
+    Unlike Python's, it wants four characters for each three octets, and takes no more padding than is needed.
+    """
+    text = body.partition(b"-")[0].translate(None, _BLANKS)
+    if len(text) % 4 or text.count(b"=") > _PADDING_MAX:
+        raise _Broken
     try:
-        decoded = base64.b64decode(b"".join(body.partition(b"-")[0].split()), validate=True)
+        decoded = base64.b64decode(text, validate=True)
     except binascii.Error as cause:
         raise _Broken from cause
     if not decoded:

@@ -39,6 +39,11 @@ def test_what_is_read(text: bytes) -> None:
     [
         pytest.param(PEM + FIRST + b"\nAAAA\n", id="no-end"),
         pytest.param(PEM + PEM.replace(b"\nMII", b"\n!II"), id="no-base64"),
+        pytest.param(PEM + PEM.replace(b"\nMII", b"\n\x0bMII"), id="vertical-tab-within"),
+        pytest.param(PEM + PEM.replace(b"\nMII", b"\nM\x0cII"), id="form-feed-within"),
+        pytest.param(PEM + b"\n".join((FIRST, b"AAAA==", LAST)), id="padding-that-pads-nothing"),
+        pytest.param(PEM + b"\n".join((FIRST, b"AAAA====", LAST)), id="four-signs-of-padding"),
+        pytest.param(PEM + b"\n".join((FIRST, *BODY, b"\0", LAST)), id="nul-line-within"),
         pytest.param(PEM + PEM.replace(b"END CERTIFICATE", b"END KEY"), id="another-end"),
         pytest.param(PEM + PEM.strip() + PEM, id="two-boundaries-on-a-line"),
         pytest.param(PEM + b"\n".join((FIRST, LAST)), id="nothing-within"),
@@ -56,6 +61,14 @@ def test_reading_ends_at_the_first_broken_object(text: bytes) -> None:
 
     assert [one.der for one in read.objects] == [ROOT.der]
     assert not read.is_sound
+
+
+def test_line_that_begins_with_nul() -> None:
+    """Between objects it is the end of the file: BIO_gets() says so."""
+    read = read_pem(PEM + b"\0\n" + PEM)
+
+    assert [one.der for one in read.objects] == [ROOT.der]
+    assert read.is_sound
 
 
 def test_text_without_an_object() -> None:
