@@ -8,6 +8,9 @@ import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 
+from partners.core.errors import NameRefused
+from partners.core.names import Nexthop, NexthopKind
+
 __all__ = ["REASON_TEXTS", "SOURCES", "Reason", "ReasonText", "command_by_hand"]
 
 
@@ -302,7 +305,7 @@ _COMMANDS = {
         "openssl s_client -starttls smtp -connect {peer} </dev/null 2>/dev/null"
         " | openssl x509 -noout -fingerprint -{digest}"
     ),
-    _DNS: "dig +dnssec {nexthop} MX",
+    _DNS: "dig +dnssec {name} {rtype}",
     "tlsa": "dig +dnssec {tlsa} TLSA",
 }
 
@@ -316,12 +319,23 @@ def command_by_hand(
     """
     template = _COMMANDS.get(REASON_TEXTS[reason].command, "")
     target = address or mx_host
-    if any(word.startswith("-") for word in (nexthop, mx_host, target, digest)):
+    name, rtype = _asked(nexthop)
+    if any(word.startswith("-") for word in (nexthop, name, mx_host, target, digest)):
         return ""
     return template.format(
         peer=shlex.quote(f"[{target}]:{port}" if ":" in target else f"{target}:{port}"),
         mx_host=shlex.quote(mx_host or target),
-        nexthop=shlex.quote(nexthop),
+        name=shlex.quote(name),
+        rtype=rtype,
         tlsa=shlex.quote(f"_{port}._tcp.{mx_host}"),
         digest=shlex.quote(digest),
     )
+
+
+def _asked(nexthop: str) -> tuple[str, str]:
+    """Return what smtp(8) asks the DNS for mail to *nexthop*: for a name in brackets its address, without its port."""
+    try:
+        parsed = Nexthop.parse(nexthop)
+    except NameRefused:
+        return nexthop, "MX"
+    return parsed.host, "A" if parsed.kind is NexthopKind.LITERAL else "MX"

@@ -37,3 +37,18 @@ def test_subjects_are_quoted(reason: Reason) -> None:
 def test_option_is_no_subject() -> None:
     """A name that reads as an option gives no command."""
     assert command_by_hand(Reason.NULL_MX, nexthop="-f/etc/passwd") == ""
+    assert command_by_hand(Reason.NULL_MX, nexthop="[-f.example]:587") == ""
+
+
+@pytest.mark.parametrize(
+    ("nexthop", "question"),
+    [
+        ("example.com", "example.com MX"),
+        ("example.com:587", "example.com MX"),
+        ("[mx.example.com]:587", "mx.example.com A"),
+        ("[mx.example.com]", "mx.example.com A"),
+    ],
+)
+def test_dig_asks_what_postfix_asks(nexthop: str, question: str) -> None:
+    """Brackets and port are Postfix's and no part of a name; behind brackets no MX is looked up."""
+    assert command_by_hand(Reason.NO_ADDRESS, nexthop=nexthop) == f"dig +dnssec {question}"
