@@ -115,7 +115,7 @@ def test_an_upload_lets_the_queued_message_go(world: World, channel: Channel, pe
     candidate = world.cut(approve_pin(pin, by=world.bob, now=now(), word="called back"))
     assert outcome(candidate) == ("defer", "deliver")
     assert world.state()[0] == "violated"
-    world.roll_out(candidate, world.ann)
+    world.roll_out(candidate, world.bob)
 
     delivered = world.relay.retry(waiting)
     assert (delivered.status, delivered.tls) == ("sent", "Verified")
@@ -129,7 +129,7 @@ def test_the_rollover_ends_when_the_old_pin_is_out(world: World, channel: Channe
     both = approve_pin(pin, by=world.bob, now=now(), word="called back")
     world.cycle()
     assert world.state() == ("rolling", "")
-    world.roll_out(world.cut(both), world.ann)
+    world.roll_out(world.cut(both), world.bob)
     assert world.relay.deliver(RECIPIENT).tls == "Verified"
 
     peer.present(NEW)
