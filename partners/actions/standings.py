@@ -7,7 +7,7 @@ from random import SystemRandom
 from typing import Any, Final
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Max
 
 from partners.actions.rows import update_rows
@@ -85,8 +85,7 @@ def restand_all() -> int:
     """Write anew where every channel stands, and return how many rows were wrong."""
     wrong, last = 0, 0
     while pks := list(Channel.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]):
-        with transaction.atomic():
-            wrong += restand(pks)
+        wrong += _restand_alone(pks)
         last = pks[-1]
     with transaction.atomic():
         _recount()
@@ -97,8 +96,7 @@ def restand_missing(limit: int) -> int:
     """Stand up to *limit* living channels that have no row yet (an upgrade brought the table); return how many."""
     missing = Channel.objects.filter(removed_at__isnull=True, standing__isnull=True).order_by("pk")
     pks = list(missing.values_list("pk", flat=True)[:limit])
-    with transaction.atomic():
-        restand(pks)
+    _restand_alone(pks)
     return len(pks)
 
 
@@ -110,12 +108,22 @@ def look_after(limit: int) -> int:
     last = Channel.objects.aggregate(last=Max("pk"))["last"] or 0
     start = dice.randint(0, max(last - limit, 0))
     pks = list(Channel.objects.filter(pk__gt=start).order_by("pk").values_list("pk", flat=True)[:limit])
+    wrong = _restand_alone(pks)
     with transaction.atomic():
-        wrong = restand(pks)
         _recount()
     if wrong:
         log.warning("standing.mended", rows=wrong)
     return wrong
+
+
+def _restand_alone(channels: Collection[int]) -> int:
+    """Restand *channels* in a transaction of their own, once more where somebody else wrote a first row just then."""
+    try:
+        with transaction.atomic():
+            return restand(channels)
+    except IntegrityError:
+        with transaction.atomic():
+            return restand(channels)
 
 
 def index_search() -> str:
@@ -215,6 +223,8 @@ def _recount() -> None:
     """Mend the tally where its sums are not what is kept; one statement, so that both are read at one moment."""
     places = "state, level, agreed"
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # of two at once, the later one has to see what the earlier one mended
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [_TALLY])
         cursor.execute(
             f"INSERT INTO {_TALLY} ({places}, difference) "  # noqa: S608  names of our own models
             f"SELECT {places}, SUM(number) FROM ("
