@@ -216,6 +216,20 @@ def test_one_session_spoils_no_other(token):
     assert Sighting.objects.get().endpoint.address.address == second["address"]
 
 
+@pytest.mark.parametrize(
+    "der", [b"", b"\0", b"no certificate", b"\x30\x84\xff\xff\xff\xff", LEAF.der[:-1], LEAF.der * 2]
+)
+def test_certificates_that_are_none(token, der):
+    """What is no certificate breaks nothing, whoever sends it."""
+    due("93.184.0.1")
+    (one,) = claimed(token)
+
+    answer = post("record", token, report(one, certificates=[base64.b64encode(der).decode()]))
+
+    assert answer.json() == {"kept": 1}
+    assert Sighting.objects.get().times == 1
+
+
 def test_row_that_went_meanwhile(token):
     """A session whose row is gone when its report comes is passed over."""
     row = due("93.184.0.1")
