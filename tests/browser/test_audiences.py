@@ -99,7 +99,7 @@ def test_partner_sends_a_fingerprint_and_another_person_approves(
     page.goto(live_server.url + "/portal/")
     page.click("text=Paste the certificate or its fingerprint instead")
     page.fill("textarea[name=pasted]", ":".join(["3D"] * 32))
-    page.click("text=Read it")
+    page.click("button:has-text('Read it')")
     page.click("text=Send this certificate")
     sent = page.locator("text=Please do not switch yet").count()
 

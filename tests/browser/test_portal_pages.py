@@ -108,7 +108,7 @@ def test_a_dropped_file_is_read_compared_and_sent(
     page.emulate_media(reduced_motion="reduce")
     page.goto(live_server.url + "/portal/")
     page.set_input_files("#file", file)
-    page.click("text=Read it")
+    page.click("button:has-text('Read it')")
 
     assert page.locator("h2:has-text('mx-2027.pem')").count() == 1
     shoot(page, "portal-upload")
@@ -128,7 +128,7 @@ def test_a_private_key_is_refused_in_the_same_place(
     page.goto(live_server.url + "/portal/")
     page.click("text=Paste the certificate or its fingerprint instead")
     page.fill("#pasted", world.new.key_pem)
-    page.click("text=Read it")
+    page.click("button:has-text('Read it')")
 
     assert "private key" in page.get_by_role("alert").inner_text()
     shoot(page, "portal-refused-key")
@@ -149,7 +149,7 @@ def test_sending_works_without_javascript(browser: Browser, live_server: LiveSer
     page.goto(live_server.url + "/portal/")
     page.click("text=Paste the certificate or its fingerprint instead")
     page.fill("#pasted", world.new.pem)
-    page.click("text=Read it")
+    page.click("button:has-text('Read it')")
     page.click("button:has-text('Send this certificate')")
 
     assert page.locator("text=Please do not switch yet").count() >= 1
