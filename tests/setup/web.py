@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,8 @@ class Web:
         with_dashes = {name.replace("_", "-"): value for name, value in headers.items()}
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            link.request(method, path, body=body, headers=with_dashes)
+            with suppress(BrokenPipeError):  # the answer may come before the whole body was sent; it is read all the same
+                link.request(method, path, body=body, headers=with_dashes)
             answer = link.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read().decode()
         finally:
