@@ -62,7 +62,7 @@ class Web:
         with_dashes = {name.replace("_", "-"): value for name, value in headers.items()}
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            with suppress(BrokenPipeError):  # the answer may come before the whole body was sent; it is read all the same
+            with suppress(BrokenPipeError):  # an answer may come before the whole body is sent
                 link.request(method, path, body=body, headers=with_dashes)
             answer = link.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read().decode()
