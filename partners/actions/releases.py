@@ -299,7 +299,7 @@ def _write_approval(
         )
         alone = approval.single_operator
         detail = {"sha256": candidate.sha256, "single_operator": alone, "accept_stops": accept_stops, "again": not made}
-        audit.record("candidate.approved", _("candidate %s") % candidate.pk, by=by, now=now, detail=detail)
+        audit.record("candidate.approved", f"candidate {candidate.pk}", by=by, now=now, detail=detail)
     return approval
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from partners.actions.approvals import approve_pin
 from partners.actions.certificates import submit
@@ -14,7 +14,18 @@ from partners.actions.leases import JUDGE_STALE, PROBE_ASKED
 from partners.actions.partners import add_partner, edit_channel, remove_channel
 from partners.actions.releases import active_text, approve, cut, head, publish, roll_back
 from partners.core.errors import GuardRefused, MapRefused, SamePersonRefused, StaleRefused
-from partners.models import Artefact, Candidate, CandidateMap, Change, Nexthop, Pin, RelayGroup, Release, User
+from partners.models import (
+    Artefact,
+    AuditEntry,
+    Candidate,
+    CandidateMap,
+    Change,
+    Nexthop,
+    Pin,
+    RelayGroup,
+    Release,
+    User,
+)
 from partners.tasks.alerts import judge_stale
 from partners.tasks.probing import probe_asked
 from tests.actions.facts import seen
@@ -185,6 +196,18 @@ class TestPublish:
 
         release = publish(candidate, by=eda, now=NOON)
         assert (release.needs_second, release.approver, release.single_operator) == (True, ann, False)
+
+    def test_the_trail_names_it_alike_in_every_language(self, eda: User, ann: User) -> None:
+        """Whoever approves in German leaves the subject by which cutting and publishing are found."""
+        change = pinned(eda)
+        seen("acme.example", OLD, at=NOON)
+        candidate = cut([change], by=eda, now=NOON)
+        with translation.override("de"):
+            yes(candidate, ann)
+
+        acts = ("candidate.cut", "candidate.approved")
+        told = AuditEntry.objects.filter(act__in=acts).order_by("pk").values_list("subject", flat=True)
+        assert list(told) == [f"candidate {candidate.pk}"] * 2
 
     def test_an_author_does_not_approve(self, ann: User) -> None:
         """Neither of the candidate nor of a change in it, whoever cuts."""
