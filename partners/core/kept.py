@@ -4,6 +4,7 @@ An lru_cache keeps its arguments too, and a hostile peer makes those long; here 
 """
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
@@ -13,11 +14,15 @@ V = TypeVar("V")
 
 
 class Kept(Generic[V]):
-    """At most *maximum* results by key; the oldest goes first."""
+    """At most *maximum* results by key; the oldest goes first.
+
+    Threads may share it: each step on the dict and on the order is one of its own, and nothing iterates over either.
+    """
 
     def __init__(self, maximum: int) -> None:
         """Keep nothing yet."""
         self._found: dict[Hashable, V] = {}
+        self._order: deque[Hashable] = deque()  # a key made by two at once stands here twice, and goes a little early
         self._maximum = maximum
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
@@ -27,8 +32,12 @@ class Kept(Generic[V]):
         except KeyError:
             made = make()
         self._found[key] = made
-        while len(self._found) > self._maximum:
-            self._found.pop(next(iter(self._found)), None)
+        self._order.append(key)
+        while len(self._order) > self._maximum:
+            try:
+                self._found.pop(self._order.popleft(), None)
+            except IndexError:  # somebody else took the last one
+                break
         return made
 
     def __len__(self) -> int:

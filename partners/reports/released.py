@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 from typing import Final
 
 from django.db.models import Count
@@ -12,7 +13,7 @@ from django.db.models import Count
 from partners.core.names import table_key
 from partners.models import Artefact, Change, Release
 
-__all__ = ["LINES_SHOWN", "ReadMap", "read_maps", "sizes_of"]
+__all__ = ["LINES_SHOWN", "ReadMap", "keep", "kept", "read_maps", "sizes_of"]
 
 LINES_SHOWN: Final = 1000
 _KEPT_CHARACTERS: Final = 32_000_000
@@ -39,36 +40,51 @@ class ReadMap:
         return self.text[begin:] if end < 0 else self.text[begin:end]
 
 
-_read: OrderedDict[tuple[int, str], ReadMap] = OrderedDict()  # by row and hash: never stale
+_Key = tuple[int, str]  # row and hash: never stale
+_read: OrderedDict[_Key, ReadMap] = OrderedDict()
 _sizes: OrderedDict[tuple[int, datetime], int] = OrderedDict()
+_reading = Lock()  # of both: the web process has threads
 
 
 def read_maps(artefacts: Iterable[Artefact]) -> dict[int, ReadMap]:
     """Return the map of each of *artefacts*, whose text may be deferred; one query for those not read before."""
     rows = {one.pk: (one.pk, one.sha256) for one in artefacts}
-    missing = [pk for pk, key in rows.items() if key not in _read]
-    found = {pk: _read[key] for pk, key in rows.items() if key in _read}
-    if missing:
-        texts = Artefact.objects.filter(pk__in=missing).values_list("pk", "text")
-        for pk, text in texts:
-            found[pk] = _read[rows[pk]] = _of_text(text)
-        while len(_read) > 1 and sum(len(one.text) for one in _read.values()) > _KEPT_CHARACTERS:
-            _read.popitem(last=False)
+    known = kept(rows.values())
+    found = {pk: known[key] for pk, key in rows.items() if key in known}
+    if missing := rows.keys() - found.keys():
+        for pk, text in Artefact.objects.filter(pk__in=missing).values_list("pk", "text"):
+            found[pk] = keep(rows[pk], text)
     return found
+
+
+def kept(keys: Iterable[_Key]) -> dict[_Key, ReadMap]:
+    """Return those of *keys* that were read before."""
+    with _reading:
+        return {key: _read[key] for key in keys if key in _read}
+
+
+def keep(key: _Key, text: str) -> ReadMap:
+    """Read *text* and keep it under *key*; what was read first goes, where it is too much for one process."""
+    one = _of_text(text)
+    with _reading:
+        _read[key] = one
+        while len(_read) > 1 and sum(len(other.text) for other in _read.values()) > _KEPT_CHARACTERS:
+            _read.popitem(last=False)
+    return one
 
 
 def sizes_of(releases: Iterable[Release]) -> dict[int, int]:
     """Return how many changes each of *releases* holds; one query for those not counted before."""
     rows = {one.pk: (one.pk, one.published_at) for one in releases}
-    missing = [pk for pk, key in rows.items() if key not in _sizes]
-    if missing:
+    with _reading:
+        sizes = {pk: _sizes[key] for pk, key in rows.items() if key in _sizes}
+    if missing := rows.keys() - sizes.keys():
         counted = Change.objects.filter(release__in=missing).order_by().values_list("release").annotate(n=Count("pk"))
-        numbers = dict(counted)
-        for pk in missing:
-            _sizes[rows[pk]] = numbers.get(pk, 0)
-    sizes = {pk: _sizes[key] for pk, key in rows.items()}
-    while len(_sizes) > _SIZES_KEPT:
-        _sizes.popitem(last=False)
+        sizes |= dict.fromkeys(missing, 0) | dict(counted)
+        with _reading:
+            _sizes.update((rows[pk], sizes[pk]) for pk in missing)
+            while len(_sizes) > _SIZES_KEPT:
+                _sizes.popitem(last=False)
     return sizes
 
 
