@@ -58,7 +58,13 @@ def change_group(
         change = GroupChange.objects.create(
             group=fresh, fields=wanted, version=version, weakens=weaker, author=by, made_at=now
         )
-        audit.record("relay-group.proposed", subject, by=by, now=now, detail={"change": change.pk, **_told(wanted)})
+        audit.record(
+            "relay-group.proposed",
+            f"relay group {fresh.name}",
+            by=by,
+            now=now,
+            detail={"change": change.pk, **_told(wanted)},
+        )
     return change
 
 
@@ -80,8 +86,9 @@ def refuse_change(change: GroupChange, *, by: User, now: datetime) -> None:
     demand_approver(by)
     with transaction.atomic():
         _decide(change, GroupChange.State.REFUSED, by=by, now=now)
-        subject = _("relay group %s") % change.group.name
-        audit.record("relay-group.refused", subject, by=by, now=now, detail={"change": change.pk})
+        audit.record(
+            "relay-group.refused", f"relay group {change.group.name}", by=by, now=now, detail={"change": change.pk}
+        )
 
 
 def main_cf_of(text: str) -> dict[str, str]:
@@ -143,7 +150,8 @@ def _apply(
         **wanted, version=version + 1, changed_at=now
     ):
         raise StaleRefused(subject, _("somebody saved it in between"), _("look at the new state and try again"))
-    audit.record("relay-group.changed", subject, by=by, now=now, detail={**detail, **_told(wanted)})
+    told = {**detail, **_told(wanted)}
+    audit.record("relay-group.changed", f"relay group {group.name}", by=by, now=now, detail=told)
     nudge(JUDGE_STALE)
 
 
