@@ -11,8 +11,9 @@ from django.db.models import QuerySet
 from partners.actions.endings import ends_shown
 from partners.actions.inforce import InForce
 from partners.actions.stored import Stored
+from partners.core.certificates import turning_points
 from partners.core.compliance import Compliance
-from partners.core.holding import holds_until, tlsa_certificates, turning_points, turns_of_age, turns_of_end
+from partners.core.holding import holds_until, tlsa_certificates, turns_of_age, turns_of_end
 from partners.core.observation import PeerFacts
 from partners.models import Channel, VerdictRow
 

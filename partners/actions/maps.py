@@ -12,12 +12,11 @@ from django.utils.translation import gettext as _
 from partners.actions.drafts import Snapshot
 from partners.actions.relay_groups import DEFAULT_GROUP, settings_of
 from partners.core.bundle import CA_NAME
-from partners.core.certificates import DIGESTS
+from partners.core.certificates import DIGESTS, turning_points
 from partners.core.chain import Anchors
 from partners.core.entry import PolicyEntry
 from partners.core.errors import EntryRefused, MapRefused, RefusedInput
 from partners.core.grammar import Invalid, ParsedPolicy, digest_of, parse_value
-from partners.core.holding import turning_points
 from partners.core.levels import SecurityLevel
 from partners.core.names import Nexthop, lookup_keys, table_key
 from partners.core.policymap import render

@@ -7,8 +7,9 @@ the DER bytes, so that a certificate which `cryptography` refuses keeps its fing
 import hashlib
 import re
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_address
 
@@ -36,6 +37,7 @@ __all__ = [
     "parse_upload",
     "pkey_fingerprint",
     "spki_of",
+    "turning_points",
 ]
 
 DIGESTS = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}  # algorithm -> bytes
@@ -164,6 +166,20 @@ def certificate_facts(der: bytes) -> CertificateFacts:
     Errors: CertificateRefused where it is no certificate at all.
     """
     return _kept_facts(der) if len(der) <= asn1.KEPT_BYTES_MAX else _facts(der)
+
+
+def turning_points(certificates: Iterable[bytes]) -> frozenset[datetime]:
+    """Return the moments at which a date of any of *certificates* begins or ceases to count; notAfter still counts."""
+    found: set[datetime] = set()
+    for der in certificates:
+        try:
+            facts = certificate_facts(der)
+        except CertificateRefused:
+            continue
+        found |= {facts.not_before} if facts.not_before else set()
+        if facts.not_after and facts.not_after < LAST_MOMENT:  # RFC 5280 section 4.1.2.5: no well-defined end
+            found.add(facts.not_after + timedelta(seconds=1))
+    return frozenset(found)
 
 
 @lru_cache(maxsize=512)

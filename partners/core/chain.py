@@ -8,7 +8,7 @@ Source: tls_set_ca_certificate_info(), tls_client_start(), tls_dane_load_trustfi
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from cryptography import x509
@@ -19,7 +19,7 @@ from OpenSSL import crypto
 from OpenSSL._util import lib as _openssl  # X509Store has no call for the purpose; the lock file pins the release
 
 from partners.core import der as asn1
-from partners.core.certificates import certificate_facts, spki_of
+from partners.core.certificates import certificate_facts, spki_of, turning_points
 from partners.core.errors import CertificateRefused
 from partners.core.kept import Kept, joint_digest
 from partners.core.pem import read_pem
@@ -27,7 +27,6 @@ from partners.core.reasons import Reason
 
 __all__ = ["NO_ANCHORS", "Anchors", "ChainResult", "verify"]
 
-_LAST_MOMENT = datetime.max.replace(microsecond=0, tzinfo=UTC)  # RFC 5280: no end; nothing comes after it
 _LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)
 _PARTIAL_CHAIN, _NO_CHECK_TIME = 0x80000, 0x200000  # X509_V_FLAG_* of x509_vfy.h
 _CERTIFICATE_LABELS = {b"CERTIFICATE", b"X509 CERTIFICATE"}
@@ -154,31 +153,21 @@ def verify(
     if not chain:
         return ChainResult(trusted=False, reason=Reason.CERTIFICATE_NOT_SENT)
     key, second = joint_digest(chain), at.replace(microsecond=0)
-    of_chain = _turns.get(key, lambda: _turning_points(chain))
-    of_anchors = _turns.get(anchors.digest, lambda: _turning_points((*anchors.certificates, *anchors.sent)))
+    of_chain = _turns.get(key, lambda: _in_order(chain))
+    of_anchors = _turns.get(anchors.digest, lambda: _in_order((*anchors.certificates, *anchors.sent)))
     moment = max(_last_passed(of_chain, second), _last_passed(of_anchors, second))
     return _results.get(
         (key, anchors.digest, moment, depth, strict), lambda: _verify(chain, anchors, moment, depth, strict=strict)
     )
 
 
+def _in_order(certificates: Iterable[bytes]) -> tuple[datetime, ...]:
+    return tuple(sorted(turning_points(certificates)))
+
+
 def _last_passed(turns: tuple[datetime, ...], at: datetime) -> datetime:
     passed = bisect_right(turns, at)
     return turns[passed - 1] if passed else _LONG_AGO
-
-
-def _turning_points(certificates: tuple[bytes, ...]) -> tuple[datetime, ...]:
-    """Return the moments at which a date of any certificate begins or ceases to count."""
-    found = set()
-    for der in certificates:
-        try:
-            facts = certificate_facts(der)
-        except CertificateRefused:
-            continue
-        found |= {facts.not_before} if facts.not_before else set()
-        if facts.not_after and facts.not_after < _LAST_MOMENT:
-            found.add(facts.not_after + timedelta(seconds=1))
-    return tuple(sorted(found))
 
 
 def _verify(chain: tuple[bytes, ...], anchors: Anchors, at: datetime, depth: int, *, strict: bool) -> ChainResult:

@@ -5,38 +5,20 @@ long. What else changes a judgement (a fact, a release, a setting, a decision) h
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from partners.core.alarms import UNKNOWN_LONG, End, warning_time
-from partners.core.certificates import certificate_facts
 from partners.core.compliance import Compliance, State
-from partners.core.errors import CertificateRefused
 from partners.core.observation import NexthopFacts
 
-__all__ = ["holds_until", "tlsa_certificates", "turning_points", "turns_of_age", "turns_of_end"]
+__all__ = ["holds_until", "tlsa_certificates", "turns_of_age", "turns_of_end"]
 
-_LAST_YEAR = 9999  # RFC 5280 section 4.1.2.5: no well-defined end
-_SECOND = timedelta(seconds=1)
 _FULL_CERTIFICATE = (0, 0)  # selector, matching type: RFC 6698 sections 2.1.2 and 2.1.3
 
 
 def holds_until(moments: Iterable[datetime], now: datetime) -> datetime | None:
     """Return the first of *moments* that lies ahead, None where time changes nothing any more."""
     return min((moment for moment in moments if moment > now), default=None)
-
-
-def turning_points(certificates: Iterable[bytes]) -> frozenset[datetime]:
-    """Return the moments at which a date of any of *certificates* begins or ceases to count; notAfter still counts."""
-    found: set[datetime] = set()
-    for der in certificates:
-        try:
-            facts = certificate_facts(der)
-        except CertificateRefused:
-            continue
-        found |= {facts.not_before} if facts.not_before else set()
-        if facts.not_after and facts.not_after.year < _LAST_YEAR:
-            found.add(facts.not_after + _SECOND)
-    return frozenset(found)
 
 
 def turns_of_end(end: End, *, share: float) -> Iterator[datetime]:
