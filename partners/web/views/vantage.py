@@ -51,9 +51,11 @@ def _answered(request: HttpRequest, act: Callable[[VantageToken, object], dict[s
         answer["WWW-Authenticate"] = "Bearer"
         return answer
     try:
-        return _private(JsonResponse(act(token, _body(request))))
+        body = _body(request)
     except (ValueError, RecursionError):
         return _refused(gettext("The body is no JSON."), 400)
+    try:
+        return _private(JsonResponse(act(token, body)))
     except RefusedInput as refusal:
         return _refused(refusal.told_in(gettext), 400)
 
