@@ -1,12 +1,6 @@
-"""Every page of the demo, whole, on a screen, in the dark and on a phone; and how many bytes it costs.
-
-    TLSPORTAL_SCREENSHOTS=/tmp/pictures python3 manage.py test tests/browser/test_every_page.py
-
-takes a picture of each page in three views into that folder.
-"""
+"""Every page of the demo, whole, on a screen, in the dark and on a phone; and how many bytes it costs."""
 
 import os
-import re
 from collections.abc import Callable
 
 import pytest
@@ -48,10 +42,6 @@ PAGES = {
 }
 
 
-def _name(who: str, path: str) -> str:
-    return f"{who}-" + (re.sub(r"\W+", "-", path).strip("-") or "home")
-
-
 def test_starts_soon(demo: Demo) -> None:
     """The address of the demo is printed within half a minute."""
     crowded = max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))  # as many want to run for each that can
@@ -64,7 +54,6 @@ def test_page_is_worth_showing(
     who: str,
     complaints: list[str],
     axe: Callable[[Page], None],
-    shoot: Callable[[Page, str], object],
 ) -> None:
     """Each page opens, pleases axe in both themes, fits a phone, and complains about nothing."""
     with demo.seen_by("eda" if who == "pia" else who, complaints) as page:
@@ -78,7 +67,6 @@ def test_page_is_worth_showing(
                 bad.append(f"{path}: {status}")
                 continue
             axe(page)
-            shoot(page, _name(who, path))
             page.emulate_media(color_scheme="dark")
             axe(page)
             page.emulate_media(color_scheme="light")
