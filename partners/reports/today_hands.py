@@ -16,9 +16,10 @@ from partners.reports.forecast import Forecast
 from partners.reports.sentences import team_sentence
 from partners.reports.today_agreements import OpenRow
 
-__all__ = ["Hand", "day", "duration", "of_agreement", "of_forecast"]
+__all__ = ["Hand", "day", "duration", "lasting", "of_agreement", "of_forecast"]
 
 _OURS: Final = frozenset({Reason.POLICY_INVALID, Reason.FINGERPRINT_UNUSABLE, Reason.BELOW_AGREED, Reason.MAIL_LOOP})
+_BY_DATE: Final = timedelta(days=7)  # from here on hours are not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,18 @@ def duration(span: timedelta) -> str:
     days, hours = minutes // 1440, minutes // 60 % 24
     if days:
         text = ngettext("%s day", "%s days", days) % days
-        return f"{text} " + _("%s h") % hours if hours and days < 7 else text
+        return f"{text} " + _("%s h") % hours if hours and span < _BY_DATE else text
     if minutes == 0:
         return _("under 1 min")
     return _("%s h") % hours if hours else _("%s min") % (minutes % 60)
+
+
+def lasting(since: datetime, now: datetime) -> str:
+    """Return how long it has been so; from a week on by the calendar, as the date that stands beside it is counted."""
+    if now - since < _BY_DATE:
+        return duration(now - since)
+    days = (localtime(now).date() - localtime(since).date()).days
+    return ngettext("%s day", "%s days", days) % days
 
 
 def _violated(row: OpenRow, bounces_at: datetime | None, now: datetime) -> Hand:
@@ -113,7 +122,7 @@ def _violated(row: OpenRow, bounces_at: datetime | None, now: datetime) -> Hand:
     return Hand(
         state="bad",
         when=_("since %s") % day(row.since, now) if row.since else "",
-        when_note=duration(now - row.since) if row.since else "",
+        when_note=lasting(row.since, now) if row.since else "",
         name=row.partner,
         key=row.key,
         url=page,
@@ -137,7 +146,7 @@ def _weaker(row: OpenRow, now: datetime) -> Hand:
     return Hand(
         state="weak",
         when=_("since %s") % day(row.since, now) if row.since else "",
-        when_note=duration(now - row.since) if row.since else "",
+        when_note=lasting(row.since, now) if row.since else "",
         name=row.partner,
         key=row.key,
         url=page,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from partners.reports.today_hands import duration
+from partners.reports.today_hands import duration, lasting
 from partners.templatetags.states import breakable, in_days
 from partners.web.rows import _left
 
@@ -27,6 +27,14 @@ def test_an_end_is_told_in_days() -> None:
 def test_no_span_is_nothing() -> None:
     """Nobody waits 0 minutes."""
     assert [duration(timedelta(seconds=seconds)) for seconds in (0, 59, 60)] == ["under 1 min", "under 1 min", "1 min"]
+
+
+@pytest.mark.parametrize(
+    "hours, told", [(1, "1 h"), (119, "4 days 23 h"), (11 * 24 + 13, "12 days"), (28 * 24 - 11, "28 days")]
+)
+def test_what_lasts_is_told_by_the_date_beside_it(hours: int, told: str) -> None:
+    """Under "since 12 Nov" stands on the 24th that it lasts 12 days, whatever the hour."""
+    assert lasting(NOON - timedelta(hours=hours), NOON) == told
 
 
 def test_a_name_breaks_after_its_dots_and_holds_no_markup() -> None:
