@@ -2,19 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Q
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_approver, demand_editor, may_approve, single_operator_mode
 from partners.actions.changes import free_keys
-from partners.actions.drafts import draft_of, released_at, with_changes
+from partners.actions.drafts import Snapshot, draft_of, released_at, with_changes
 from partners.actions.guard import Report, inspect
 from partners.actions.holding import judge_again
 from partners.actions.kept_rules import told_by_rule
@@ -58,7 +59,9 @@ def cut(changes: Iterable[Change], *, by: User, now: datetime, by_itself: bool =
     demand_editor(by)
     chosen = _open_changes(changes)
     base = head()
-    shots = with_changes(released_at(base.number if base else None), chosen)
+    released = released_at(base.number if base else None)
+    shots = with_changes(released, chosen)
+    _demand_ends_ahead(chosen, released, shots, now=now)
     maps = [render_group(group, shots) for group in RelayGroup.objects.all()]
     if not chosen and (base is None or all(one.sha256 == active_map(one.group).sha256 for one in maps)):
         raise RefusedInput(_("candidate"), _("no change is chosen"), _("choose at least one"))
@@ -179,6 +182,20 @@ def _open_changes(changes: Iterable[Change]) -> list[Change]:
     if len(rows) != len(wanted):
         raise StaleRefused(_("candidate"), _("a chosen change is released or withdrawn"), _("choose again"))
     return rows
+
+
+def _demand_ends_ahead(
+    changes: Iterable[Change], released: Mapping[int, Snapshot], shots: Mapping[int, Snapshot], *, now: datetime
+) -> None:
+    """Raise RefusedInput where a change lowers an entry until a moment that is over: its return was written before."""
+    for change in changes:
+        until = shots[change.channel_id]["lowered_until"]
+        if not until or until == released.get(change.channel_id, {}).get("lowered_until", ""):
+            continue
+        end = parse_datetime(until)
+        if end is not None and end <= now:
+            cause = _("it lowers an entry until %s, which is over") % f"{end:%Y-%m-%d %H:%M}"
+            raise RefusedInput(_("change %s") % change.pk, cause, _("withdraw it, and lower it anew if need be"))
 
 
 def _look_at(maps: Sequence[GroupMap], *, now: datetime) -> Report:

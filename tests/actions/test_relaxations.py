@@ -9,6 +9,7 @@ from partners.actions.own_alarms import tell_own_troubles
 from partners.actions.partners import end_relaxations, lower_until
 from partners.actions.relaxations import bring_back
 from partners.actions.releases import active_text, approve, cut, publish, roll_back
+from partners.core.errors import RefusedInput
 from partners.models import Alert, AuditEntry, Candidate, Change, Channel, Nexthop, RelayGroup, Release, User
 from tests.actions.facts import seen
 from tests.actions.people import approver, editor
@@ -101,6 +102,15 @@ def test_what_a_person_prepared_is_a_persons_to_release(lowered: Channel) -> Non
     candidate.refresh_from_db()
     assert candidate.state == Candidate.State.OPEN
     assert tell_own_troubles(now=now) == 0
+
+
+def test_a_lowering_is_not_released_after_its_own_end(lowering: Change) -> None:
+    """Its return was written for that end, and may be on the relays already: nothing would ever bring it back."""
+    later = the_day_after()
+
+    with pytest.raises(RefusedInput, match="is over"):
+        cut([lowering], by=lowering.author, now=later)
+    assert cut([lowering], by=lowering.author, now=later - timedelta(hours=1)).state == Candidate.State.OPEN
 
 
 def test_what_was_never_released_is_not_brought_back(lowering: Change) -> None:
