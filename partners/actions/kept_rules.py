@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from partners.core.errors import SamePersonRefused, StaleRefused
 
-__all__ = ["broken_rule", "is_second_person_rule", "told_by_rule"]
+__all__ = ["broken_rule", "told_by_rule"]
 
 _STALE = {
     "partners_release_number_key",  # as PostgreSQL and SQLite name it
@@ -36,11 +36,6 @@ def broken_rule(refused: IntegrityError) -> str:
     return (found["index"] or found["name"]) if found else ""
 
 
-def is_second_person_rule(name: str) -> bool:
-    """Whether the constraint *name* asks for two people."""
-    return name.startswith(_SECOND_PERSON)
-
-
 def told_by_rule(cause: IntegrityError, subject: str, stale: StaleRefused) -> Exception:
     """Return what the rule that the database names says: *stale*, or who is missing; *cause* where it is none of them.
 
@@ -49,7 +44,7 @@ def told_by_rule(cause: IntegrityError, subject: str, stale: StaleRefused) -> Ex
     rule = broken_rule(cause)
     if rule in _STALE:
         return stale
-    if is_second_person_rule(rule):
+    if rule.startswith(_SECOND_PERSON):
         return SamePersonRefused(
             subject, _("the database finds no approval by a second person: %s") % rule, _("ask an approver")
         )

@@ -5,26 +5,24 @@ from datetime import datetime
 from functools import cache
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from partners.reports.agreements import AgreementRow
 from partners.reports.trend import Point
+from partners.web.rows import addresses
 
 __all__ = ["worded_agreements", "worded_days"]
-
-_ADDRESS_OF = 0  # stands for a channel in the address that is filled in
 
 
 def worded_agreements(rows: Iterable[AgreementRow]) -> list[dict[str, str]]:
     """Return *rows* as the template prints them, in the reader's language."""
     day = cache(lambda moment: date_format(localtime(moment), "j M Y"))
-    head, tail = reverse("partner-detail", args=[_ADDRESS_OF]).rsplit(str(_ADDRESS_OF), 1)
+    address = addresses()
     return [
         {
-            "url": f"{head}{row.pk}{tail}",
+            "url": address(row.pk),
             "partner": row.partner,
             "keys": row.keys,
             "state": row.state,

@@ -1,6 +1,6 @@
 """Rows of the partner list as texts: fifty of them cost a page most of its time, so nothing is worded twice."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -17,7 +17,7 @@ from partners.reports.headline import short_cause
 from partners.reports.listing import ListRow
 from partners.reports.sentences import team_sentence
 
-__all__ = ["worded_rows"]
+__all__ = ["addresses", "worded_rows"]
 
 _ADDRESS_OF = 0  # stands for a channel in the address that is filled in
 
@@ -31,14 +31,13 @@ def worded_rows(rows: Iterable[ListRow], *, now: datetime) -> list[dict[str, str
     ago = cache(lambda minutes: timesince(now - timedelta(minutes=minutes), now, depth=1) if minutes else _("just now"))
     cause = cache(lambda code: short_cause(code) or team_sentence(code))
     hosts = cache(lambda pair: _("%(taking)s of %(hosts)s") % {"taking": pair[0], "hosts": pair[1]})
-    address = reverse("partner-detail", args=[_ADDRESS_OF])
-    head, tail = address.rsplit(str(_ADDRESS_OF), 1)
+    address = addresses()
     worded = []
     for row in rows:
         soon, over = row.ends_soon(now), row.ends_at is not None and row.ends_at < now
         worded.append(
             {
-                "url": f"{head}{row.pk}{tail}",
+                "url": address(row.pk),
                 "name": row.name,
                 "key": row.key if row.keys <= 1 else f"{row.key} +{row.keys - 1}",
                 "state": row.state,
@@ -64,6 +63,12 @@ def worded_rows(rows: Iterable[ListRow], *, now: datetime) -> list[dict[str, str
             }
         )
     return worded
+
+
+def addresses() -> Callable[[int], str]:
+    """Return what gives the address of a channel's page: it is looked up once, not for each row."""
+    head, tail = reverse("partner-detail", args=[_ADDRESS_OF]).rsplit(str(_ADDRESS_OF), 1)
+    return lambda pk: f"{head}{pk}{tail}"
 
 
 def _left(days: int) -> str:
