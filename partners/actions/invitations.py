@@ -1,6 +1,5 @@
 """Single-use links that bring a person in, and the first account of all."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from partners.actions.access import (
     may_approve,
     single_operator_mode,
 )
+from partners.actions.issued import hash_of
 from partners.actions.tokens import group_of_token, make_relay_token, revoke_relay_token
 from partners.core.errors import NotAllowed, RefusedInput, SamePersonRefused, StaleRefused
 from partners.models import Contact, Invitation, Membership, Partner, User
@@ -197,7 +197,7 @@ def _issue(invitation: Invitation, *, now: datetime) -> str:
     The caller holds the transaction. What was sent of an older token says nothing of this one.
     """
     token = secrets.token_urlsafe(_TOKEN_BYTES)
-    fields = {"sha256": _sha256(token), "expires_at": now + LINK_LIFETIME, "mailed_at": None, "mail_fault": ""}
+    fields = {"sha256": hash_of(token), "expires_at": now + LINK_LIFETIME, "mailed_at": None, "mail_fault": ""}
     if not Invitation.objects.unused().filter(pk=invitation.pk).update(**fields):
         raise _not_usable()
     if invitation.partner:
@@ -214,7 +214,7 @@ def _usable(token: str, *, now: datetime) -> InvitationQuerySet:
     A link that one person made alone does not outlive the mode: the second approver ends it, and can agree to it.
     """
     agreed = Invitation.objects.agreed(alone_counts=lone_acts_count())
-    return agreed.filter(sha256=_sha256(token), expires_at__gt=now)
+    return agreed.filter(sha256=hash_of(token), expires_at__gt=now)
 
 
 def _bring_to_life(account: User) -> None:
@@ -311,8 +311,3 @@ def _not_usable() -> StaleRefused:
         _("this link is not, or no longer, usable"),
         _("ask for a new one; a link works once, for 72 hours"),
     )
-
-
-def _sha256(token: str) -> str:
-    """Return the hash that is kept of a token."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

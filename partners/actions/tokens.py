@@ -1,9 +1,5 @@
 """What a relay shows to fetch its group's map: made once, kept as a hash, compared in constant time."""
 
-import hashlib
-import hmac
-import re
-import secrets
 from datetime import datetime
 
 from django.db import transaction
@@ -11,14 +7,12 @@ from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_approver
+from partners.actions.issued import RELAY, fits
 from partners.core.errors import SettingsRefused, StaleRefused
 from partners.core.names import DnsName
 from partners.models import Relay, RelayGroup, RelayToken, User
 
 __all__ = ["group_of_token", "make_relay_token", "note_fetch", "revoke_relay_token", "token_of"]
-
-_SHAPE = re.compile(r"tlsp_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
-_NO_HASH = "0" * 64  # compared with where no token has that prefix, so that both answers take the same steps
 
 
 def make_relay_token(group: RelayGroup, *, by: User, now: datetime, relay: str = "") -> str:
@@ -28,15 +22,15 @@ def make_relay_token(group: RelayGroup, *, by: User, now: datetime, relay: str =
     """
     demand_approver(by)
     name = _relay_name(relay)
-    prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    token = RELAY.issue()
     with transaction.atomic():
         holder = Relay.objects.get_or_create(name=name, defaults={"group": group})[0] if name else None
         if holder is not None and holder.group_id != group.pk:
             raise SettingsRefused(_("relay %s") % name, _("it is in another relay group"), _("revoke its token there"))
-        RelayToken.objects.create(group=group, relay=holder, prefix=prefix, sha256=_sha256(secret), made_at=now)
-        detail = {"prefix": prefix, "relay": name}
+        RelayToken.objects.create(group=group, relay=holder, prefix=token.prefix, sha256=token.sha256, made_at=now)
+        detail = {"prefix": token.prefix, "relay": name}
         audit.record("relay-token.made", f"relay group {group}", by=by, now=now, detail=detail)
-    return f"tlsp_{prefix}_{secret}"
+    return token.text
 
 
 def revoke_relay_token(token: RelayToken, *, by: User, now: datetime) -> None:
@@ -62,11 +56,9 @@ def group_of_token(secret: str, *, now: datetime) -> RelayGroup | None:
 
 def token_of(secret: str, *, now: datetime) -> RelayToken | None:
     """Return the token, with its group, that *secret* is; as group_of_token()."""
-    parts = _SHAPE.fullmatch(secret)
-    prefix, rest = parts.groups() if parts else ("", "")
+    prefix, rest = RELAY.parts(secret)
     token = RelayToken.objects.select_related("group").filter(prefix=prefix, revoked_at__isnull=True).first()
-    fits = hmac.compare_digest(_sha256(rest), token.sha256 if token else _NO_HASH)
-    if token is None or not fits:
+    if not fits(rest, token.sha256 if token else None) or token is None:
         return None
     RelayToken.objects.filter(pk=token.pk).update(used_at=now)
     return token
@@ -80,8 +72,3 @@ def note_fetch(token: RelayToken, number: int, *, now: datetime) -> None:
 def _relay_name(text: str) -> str:
     """Return *text* as the name of a host of ours, "" for none. Errors: NameRefused."""
     return str(DnsName.parse(text)) if text.strip() else ""
-
-
-def _sha256(text: str) -> str:
-    """Return the hash that is kept of a random secret (random, so that no salt is needed)."""
-    return hashlib.sha256(text.encode()).hexdigest()

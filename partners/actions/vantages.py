@@ -4,10 +4,8 @@ They use the claims and the records of our own workers. A token opens its vantag
 vantage, and reports on what it holds. It learns an address, a port and a TLS profile, and never whose they are.
 """
 
-import hashlib
 import hmac
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_approver
+from partners.actions.issued import VANTAGE, fits
 from partners.actions.leases import LEASE, AddressClaim, Target, claim_addresses, database_now, renew
 from partners.actions.probing import Result, record_peers
 from partners.core.errors import ActionRefused, RefusedInput, StaleRefused
@@ -45,9 +44,7 @@ HELD_MAX: Final = 400  # addresses of one vantage under way
 REQUESTS_PER_MINUTE: Final = 240  # of one token
 _RESULTS_MAX: Final = 200  # addresses in one report
 _PEERS_MAX: Final = 1000  # sessions with one address
-_SHAPE = re.compile(r"tlsv_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _LEASE_TOKEN = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_NO_HASH = "0" * 64  # compared with where no token has that prefix, so that both answers take the same steps
 _MINUTE = timedelta(minutes=1)
 
 log = structlog.get_logger(__name__)
@@ -68,11 +65,11 @@ def make_vantage_token(vantage: str, *, by: User, now: datetime) -> str:
     demand_vantage(vantage)
     if vantage == HERE:
         raise ActionRefused(_("vantage %s") % vantage, _("that is where the portal's own workers are"))
-    prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    issued = VANTAGE.issue()
     with transaction.atomic():
-        VantageToken.objects.create(vantage=vantage, prefix=prefix, sha256=_sha256(secret), made_at=now)
-        audit.record("vantage-token.made", f"vantage {vantage}", by=by, now=now, detail={"prefix": prefix})
-    return f"tlsv_{prefix}_{secret}"
+        VantageToken.objects.create(vantage=vantage, prefix=issued.prefix, sha256=issued.sha256, made_at=now)
+        audit.record("vantage-token.made", f"vantage {vantage}", by=by, now=now, detail={"prefix": issued.prefix})
+    return issued.text
 
 
 def revoke_vantage_token(token: VantageToken, *, by: User, now: datetime) -> None:
@@ -94,11 +91,9 @@ def vantage_of(secret: str, *, now: datetime) -> VantageToken | None:
 
     Raises ActionRefused where it asks too often; whoever has it by theft keeps nobody else waiting.
     """
-    parts = _SHAPE.fullmatch(secret)
-    prefix, rest = parts.groups() if parts else ("", "")
+    prefix, rest = VANTAGE.parts(secret)
     token = VantageToken.objects.filter(prefix=prefix, revoked_at__isnull=True).first()
-    fits = hmac.compare_digest(_sha256(rest), token.sha256 if token else _NO_HASH)
-    if token is None or not fits:
+    if not fits(rest, token.sha256 if token else None) or token is None:
         return None
     mine = VantageToken.objects.filter(pk=token.pk)
     over = Q(asked_since__isnull=True) | Q(asked_since__lte=now - _MINUTE) | Q(asked_since__gt=now)
@@ -252,8 +247,3 @@ def _list(raw: object, most: int) -> list[Any]:
     if not isinstance(raw, list) or len(raw) > most:
         raise refused("a list is none, or too long")
     return raw
-
-
-def _sha256(text: str) -> str:
-    """Return the hash that is kept of a random secret (random, so that no salt is needed)."""
-    return hashlib.sha256(text.encode()).hexdigest()

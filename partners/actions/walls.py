@@ -1,6 +1,5 @@
 """Links to the wall view: made once, kept as a hash, ended at once."""
 
-import hashlib
 import re
 import secrets
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_approver
+from partners.actions.issued import hash_of
 from partners.core.errors import SettingsRefused, StaleRefused
 from partners.models import User, WallLink
 
@@ -42,7 +42,7 @@ def make_wall_link(label: str, *, shows_names: bool, language: str, by: User, no
         if WallLink.objects.filter(revoked_at__isnull=True).count() >= LINKS_MAX:
             raise SettingsRefused(_("wall link"), _("%s links are open") % LINKS_MAX, _("revoke one first"))
         row = WallLink.objects.create(
-            label=text, sha256=_sha256(secret), language=language, shows_names=shows_names, made_by=by, made_at=now
+            label=text, sha256=hash_of(secret), language=language, shows_names=shows_names, made_by=by, made_at=now
         )
         detail = {"link": row.pk, "shows_names": shows_names, "language": language}
         audit.record("wall-link.made", f"wall link {text}", by=by, now=now, detail=detail)
@@ -65,13 +65,8 @@ def open_wall(secret: str, *, now: datetime) -> WallLink | None:
     """
     if not _SHAPE.fullmatch(secret):
         return None
-    link = WallLink.objects.filter(sha256=_sha256(secret), revoked_at__isnull=True).first()
+    link = WallLink.objects.filter(sha256=hash_of(secret), revoked_at__isnull=True).first()
     if link is not None:
         stale = Q(used_at__isnull=True) | Q(used_at__lte=now - _NOTED_EVERY)
         WallLink.objects.filter(stale, pk=link.pk).update(used_at=now)
     return link
-
-
-def _sha256(text: str) -> str:
-    """Return the hash that is kept of a random secret (random, so that no salt is needed)."""
-    return hashlib.sha256(text.encode()).hexdigest()
