@@ -111,7 +111,7 @@ class Compliance:
 
 
 def compliance_report(*, now: datetime, chosen: Chosen, page: int = 1) -> Compliance:
-    """Return the page as of *now*, its table narrowed to *chosen*; at most twelve queries."""
+    """Return the page as of *now*, its table narrowed to *chosen*; at most thirteen queries."""
     kept = kept_figures(now=now)
     counted, ends = counted_tally(kept), ends_ahead(kept, now=now)
     page = max(page, 1)

@@ -62,7 +62,7 @@ class WallRow:
 
 
 def wall(link: WallLink, *, now: datetime) -> Wall:
-    """Return what the screen of *link* shows as of *now*; at most twelve queries."""
+    """Return what the screen of *link* shows as of *now*; those of the compliance page, at most thirteen queries."""
     report = compliance_report(now=now, chosen=Chosen(group="open"))
     found = [(word, report.tally.states.get(word, 0)) for word in _COLOURS]
     named = report.rows[:NAMED] if link.shows_names else ()
