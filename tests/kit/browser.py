@@ -90,6 +90,7 @@ def watched(browser: Browser, complaints: list[str]) -> BrowserContext:
 
 def assert_accessible(page: Page, context: str | None = None) -> None:
     """Fail, naming each rule and element, if axe finds a violation on *page* (or below the selector *context*)."""
+    page.wait_for_load_state()  # while the page is still read, axe meets nodes that have no document
     results = Axe().run(page, context=context)
     if results.violations_count:
         raise AssertionError(f"{page.url}: {results.violations_count} axe violations\n{results.generate_report()}")

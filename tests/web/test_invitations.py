@@ -84,7 +84,7 @@ class TestWhoSeesTheLink:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
         failed = ann.post(reverse("partner-invite", args=[acme.pk]), {"email": "pat@acme.example"})
-        assert failed.status_code == 502
+        assert failed.status_code == 200  # a proxy may put its own page in the place of a 502
         assert b"refused" in failed.content and b"refused" in ann.get(reverse("approvals")).content
         old = Invitation.objects.get()
 
