@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_approver
+from partners.actions.cycles import end_visit, tell_visit
 from partners.actions.issued import VANTAGE, fits
 from partners.actions.leases import LEASE, AddressClaim, Target, claim_addresses, database_now, renew
 from partners.actions.probing import Result, record_peers
@@ -116,6 +117,8 @@ def claim_for(token: VantageToken, wish: object) -> Json:
     at_work = Address.objects.filter(vantage=token.vantage, lease_until__gt=now).count()
     free = min(limit, CLAIMS_MAX, HELD_MAX - at_work)
     claims = claim_addresses(free, now=now, vantage=token.vantage) if free > 0 else []
+    if free > 0 and not claims and not at_work:
+        end_visit(token.vantage)
     return {
         "lease_seconds": int(LEASE.total_seconds()),
         "held": [{"claim": one.pk, "token": one.token} for one in kept],
@@ -158,6 +161,7 @@ def record_report(token: VantageToken, report: object) -> int:
     if batch:
         record_peers(batch, now=now)
         VantageToken.objects.filter(pk=token.pk).update(reported_at=now)
+        tell_visit(token.vantage, [one.facts for one in batch], now=now)
     if len(told) < len(named):
         log.warning("vantage.dropped", vantage=token.vantage, count=len(named) - len(told))
     return len(told)

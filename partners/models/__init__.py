@@ -12,6 +12,7 @@ from partners.models.looks import Look
 from partners.models.pins import Certificate, Pin
 from partners.models.relays import GroupChange, OwnCertificate, Relay, RelayGroup, RelayToken, VantageToken
 from partners.models.releases import Approval, Artefact, Candidate, CandidateMap, Change, Head, Release
+from partners.models.rounds import RoundRow
 from partners.models.standings import Standing, StandingSeen, StandingTally, StandingWords
 from partners.models.states import ComplianceInterval, VerdictRow
 from partners.models.walls import WallLink
@@ -57,6 +58,7 @@ __all__ = [
     "RelayGroup",
     "RelayToken",
     "Release",
+    "RoundRow",
     "Sighting",
     "Standing",
     "StandingSeen",

@@ -40,6 +40,9 @@ class Address(models.Model):
             ),
             models.Index(name="address_aside", fields=["id"], condition=models.Q(set_aside_at__isnull=False)),
             models.Index(name="address_provider", fields=["provider", "claimed_at"]),
+            models.Index(
+                name="address_failing", fields=["failing_since"], condition=models.Q(failing_since__isnull=False)
+            ),
         )
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
+from partners.actions.cycles import forget_rounds
 from partners.actions.leases import database_now
 from partners.actions.retention import prune
 
@@ -23,5 +24,6 @@ def prune_history() -> None:
         pruned = prune(keep=timedelta(days=settings.KEEP_DAYS), now=database_now())
         if any(getattr(pruned, name) for name in pruned.__slots__):
             log.info("history.pruned", **{name: getattr(pruned, name) for name in pruned.__slots__})
-        if not pruned.is_more_left:
+        is_more_left = forget_rounds(now=database_now())
+        if not (pruned.is_more_left or is_more_left):
             return

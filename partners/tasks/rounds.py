@@ -41,6 +41,7 @@ from partners.probe.session import Outcome
 from partners.probe.session import Target as Session
 from partners.tasks.engines import engine_from_settings, resolver_from_settings
 from partners.tasks.stopping import is_stopping
+from partners.tasks.telling import Teller
 
 __all__ = ["Counts", "Round", "Tell"]
 
@@ -100,8 +101,12 @@ class Round:
     _held: dict[Claim, None] = field(default_factory=dict)
     _running: dict[Session, tuple[AddressClaim, Target]] = field(default_factory=dict)
     _ends: float = 0.0
-    _has_claimed: bool = False
+    _teller: Teller = field(init=False)
     _is_looking_up: bool = True
+
+    def __post_init__(self) -> None:
+        """Let somebody tell how far it is."""
+        self._teller = Teller("asked" if self.asked else "due", self.clock)
 
     def run(self) -> Counts:
         """Look up and speak to what is due, and return what was done."""
@@ -115,13 +120,15 @@ class Round:
         finally:
             sys.setswitchinterval(before)
         self.counts.seconds = round(time.monotonic() - begun, 3)
-        if self._has_claimed:  # a tick that finds nothing due is no outcome
+        self._teller.tell(is_over=True)
+        if self._teller.is_at_work:  # a tick that finds nothing due is no outcome
             log.info("probe.round", **{name: getattr(self.counts, name) for name in Counts.__slots__})
         return self.counts
 
     async def _run(self) -> None:
         results: asyncio.Queue[Result | None] = asyncio.Queue()
-        watches = [asyncio.create_task(self._watch()), asyncio.create_task(self._renew())]
+        beside = (self._watch(), self._renew(), self._teller.keep_telling())
+        watches = [asyncio.create_task(one) for one in beside]
         try:
             if self.asked and self.only is None:
                 self.only = await self._look_up()
@@ -211,6 +218,7 @@ class Round:
             log.warning("probe.refused", nexthop=claim.key, cause=str(refused))
             return None
         self.counts.nexthops += 1
+        self._teller.tally.nexthops += 1
         addresses = sum(len(host.addresses) for host in facts.hosts)
         self.tell(f"{claim.key}: {facts.mx_status.value}, {len(facts.hosts)} hosts, {addresses} addresses")
         return facts
@@ -230,6 +238,7 @@ class Round:
             claim, target = self._running.pop(Session(outcome.address, outcome.port, outcome.profile))
             self.counts.endpoints += 1
             self.counts.handshakes += isinstance(outcome, PeerFacts) and outcome.tls is not None
+            self._teller.tally.take(outcome)
             self.tell(f"{outcome.address}:{outcome.port} {_words(outcome)}")
             results.put_nowait(Result(claim, target, outcome))
 
@@ -259,7 +268,8 @@ class Round:
 
     def _hold(self, claims: Collection[Claim]) -> None:
         """Note what is this round's, so that its leases are prolonged and ended."""
-        self._has_claimed |= bool(claims)
+        if claims:
+            self._teller.begin()
         self._held |= dict.fromkeys(claims)
 
     async def _record(self, results: "asyncio.Queue[Result | None]") -> None:

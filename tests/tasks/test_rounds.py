@@ -1,8 +1,10 @@
 """One round: what it claims, what it tells."""
 
 import pytest
+from django.db import DatabaseError
 from structlog.testing import capture_logs
 
+from partners.models import RoundRow
 from partners.tasks.rounds import Round
 from tests.actions.watched import watched
 
@@ -27,3 +29,30 @@ def test_a_round_with_work_tells_once():
     row.__class__.objects.update(due_at="2001-01-01T00:00Z")
 
     assert told(Round(stops=lambda: False)).count("probe.round") == 1
+
+
+def test_a_round_with_work_leaves_its_row():
+    """What it did, in which lane, and that it is over; one without work leaves none."""
+    Round(stops=lambda: False).run()
+    assert not RoundRow.objects.exists()
+    row = watched("nowhere.invalid")
+    row.__class__.objects.update(due_at="2001-01-01T00:00Z", asked_by="person")
+
+    Round(asked=True, stops=lambda: False).run()
+
+    kept = RoundRow.objects.get()
+    assert (kept.lane, kept.vantage, kept.nexthops, kept.endpoints) == ("asked", "here", 1, 0)
+    assert kept.finished_at is not None
+
+
+def test_a_round_whose_row_cannot_be_kept_goes_on(monkeypatch):
+    """What is told is of less worth than what is done."""
+    row = watched("nowhere.invalid")
+    row.__class__.objects.update(due_at="2001-01-01T00:00Z")
+
+    def broken(*_given, **_named):
+        raise DatabaseError("no room")
+
+    monkeypatch.setattr("partners.tasks.telling.tell_round", broken)
+
+    assert Round(stops=lambda: False).run().nexthops == 1
