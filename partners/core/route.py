@@ -14,7 +14,7 @@ from partners.core.outcome import Delivery
 from partners.core.reasons import Reason
 from partners.core.relay import RelaySettings
 
-__all__ = ["DeadEnd", "Hop", "family_of", "is_dns_disabled", "is_own_mx", "route_of"]
+__all__ = ["DeadEnd", "Hop", "family_of", "family_rank", "is_dns_disabled", "is_own_mx", "route_of"]
 
 _LOOPBACK = ("127.0.0.1", "::1")
 _NO_SUCH = "Host or domain name not found. Name service error for name={name} type=A: Host {found}"
@@ -69,7 +69,7 @@ def route_of(facts: NexthopFacts, relay: RelaySettings, port: int, *, momentary:
             return ends
         hops = ends
     best = min(hop.host.preference for hop in hops)
-    ordered = sorted(hops, key=lambda hop: (hop.host.preference, _family_rank(hop, relay)))
+    ordered = sorted(hops, key=lambda hop: (hop.host.preference, family_rank(hop, relay)))
     return tuple(Hop(hop.host, hop.address, hop.host.preference == best) for hop in _balanced(ordered, relay))
 
 
@@ -160,7 +160,8 @@ def family_of(address: str) -> str:
     return "ipv6" if ":" in address else "ipv4"
 
 
-def _family_rank(hop: Hop, relay: RelaySettings) -> bool:
+def family_rank(hop: Hop, relay: RelaySettings) -> bool:
+    """Whether the kind of this address comes second under smtp_address_preference."""
     return relay.smtp_address_preference in {"ipv4", "ipv6"} and family_of(hop.address) != relay.smtp_address_preference
 
 

@@ -13,7 +13,7 @@ from partners.core.observation import PERMISSIVE, HostFacts, NexthopFacts, NotMe
 from partners.core.outcome import Delivery, HostOutcome, JudgedPolicy, TlsStatus, Verdict
 from partners.core.reasons import Reason
 from partners.core.relay import RelaySettings
-from partners.core.route import DeadEnd, Hop, family_of, route_of
+from partners.core.route import DeadEnd, Hop, family_of, family_rank, route_of
 from partners.core.session import Place, SessionOutcome, judge_session
 from partners.core.tls_required import is_waived, waived_settings
 from partners.core.walk import Row, walk
@@ -114,9 +114,10 @@ def _ended(blank: Verdict, end: DeadEnd, relay: RelaySettings) -> Verdict:
 def _rows(case: _Case, route: tuple[Hop, ...]) -> Iterator[Row]:
     """Yield one row per address in the order in which Postfix tries them.
 
-    Hosts of one preference come in any order: the one that would bounce the message is put first, which is the worst.
+    Hosts of one preference come in any order, save what smtp_address_preference sets: the one that would bounce the
+    message is put first, which is the worst.
     """
-    for _preference, hops in groupby(route, lambda hop: hop.host.preference):
+    for _place, hops in groupby(route, lambda hop: (hop.host.preference, family_rank(hop, case.relay))):
         rows = [_address_row(case, hop) for hop in hops]
         yield from sorted(rows, key=lambda row: row.outcome.delivery is not Delivery.BOUNCE)
 
