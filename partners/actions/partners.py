@@ -241,7 +241,7 @@ def _demand_agreed(before: Snapshot, after: Snapshot) -> None:
         cause = _("level %(level)s is below what was agreed (%(agreed)s), and would be so without an end")
         raise RefusedInput(
             "level",
-            cause % {"level": after["level"], "agreed": Protection(after["agreed"]).value},
+            cause % {"level": after["level"], "agreed": _(Protection(after["agreed"]).word)},
             _("lower it until a day, or change the agreement as well"),
         )
 

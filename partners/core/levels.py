@@ -2,6 +2,8 @@
 
 from enum import Enum
 
+from partners.core.wording import _
+
 __all__ = ["LEVELS", "Protection", "SecurityLevel"]
 
 
@@ -66,3 +68,17 @@ class Protection(Enum):
     def strength(self) -> int:
         """0 none, 1 encrypted, 2 authenticated (by whatever means)."""
         return {Protection.NONE: 0, Protection.ENCRYPTED: 1}.get(self, 2)
+
+    @property
+    def word(self) -> str:
+        """What people call it: a message id."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Protection.NONE: _("no protection"),
+    Protection.ENCRYPTED: _("encrypted"),
+    Protection.CA_NAME: _("CA and name"),
+    Protection.PIN: _("pinned key"),
+    Protection.DANE: _("DANE"),
+}

@@ -46,13 +46,14 @@ class LookRow:
 class LookState:
     """All addresses of a channel. running: somebody is there or will be; stalled: due for long, and nobody comes.
 
-    dns: a sentence per nexthop on what the DNS said.
+    dns: a sentence per nexthop on what the DNS said. was_answered: whether it ever said something.
     """
 
     dns: tuple[str, ...]
     rows: tuple[LookRow, ...]
     running: bool
     stalled: bool
+    was_answered: bool = False
 
     @property
     def hosts(self) -> int:
@@ -136,6 +137,7 @@ def _state(
         tuple(dict.fromkeys(rows)),
         running=active and not stalled,
         stalled=stalled,
+        was_answered=any(answer is not None for _nexthop, answer in nexthops),
     )
 
 

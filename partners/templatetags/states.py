@@ -11,6 +11,8 @@ from django.utils.safestring import mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import gettext, gettext_noop, ngettext
 
+from partners.core.levels import Protection
+
 register = template.Library()
 
 # state in code -> (data-state of the style sheet, word)
@@ -29,11 +31,7 @@ _DELIVERIES = {
     "unknown": ("unk", gettext_noop("not known")),
 }
 _PROTECTIONS = {
-    "none": gettext_noop("no protection"),
-    "encrypted": gettext_noop("encrypted"),
-    "ca-and-name": gettext_noop("CA and name"),
-    "pin": gettext_noop("pinned key"),
-    "dane": gettext_noop("DANE"),
+    **{one.value: one.word for one in Protection},
     "held": gettext_noop("held back"),
     "not-known": gettext_noop("not known"),
 }

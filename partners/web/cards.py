@@ -17,6 +17,7 @@ from partners.core.observation import Dnssec, PeerFacts
 
 __all__ = ["Card", "Line", "cards"]
 
+_BEGINS: Final = 11  # "3D:95:42:1F"
 _YEAR: Final = timedelta(days=365)
 _ORDER: Final = ("encrypt", "secure", "fingerprint", "dane-only")  # as on the page, weakest first
 _STATES: Final = {"deliver": "ok", "defer": "bad", "bounce": "bad", "unknown": "unk"}
@@ -59,10 +60,10 @@ def _card(one: Proposal, facts: Mapping[str, Stored]) -> Card:
     return Card(
         value=one.level,
         level=one.level,
-        of=_("of the key") if one.level == "fingerprint" else "",
+        of=_("of the public key") if one.level == "fingerprint" else "",
         recommended=one.recommended,
         possible=True,  # what would defer may still be drafted, ahead of what the partner changes
-        plain=_plain(one.level),
+        plain=_plain(one.level, one.seen),
         protects=_protects(one.level, one.match),
         hosts=tuple(_hosts(one)),
         cost=cost,
@@ -70,11 +71,21 @@ def _card(one: Proposal, facts: Mapping[str, Stored]) -> Card:
     )
 
 
-def _plain(level: str) -> str:
+def _plain(level: str, seen: Sequence[str]) -> str:
+    """Say in a sentence what the level asks for. seen: the public keys that the servers showed."""
+    if level == "fingerprint" and seen:
+        text = ngettext(
+            "Exactly this public key, whoever signed its certificate: SHA-256 %(begins)s…. That we saw it is no proof: "
+            "have it read to you.",
+            "Exactly these %(count)s public keys, whoever signed their certificates; the first is SHA-256 %(begins)s…. "
+            "That we saw them is no proof: have them read to you.",
+            len(seen),
+        )
+        return text % {"count": len(seen), "begins": seen[0][:_BEGINS]}
     return {
         "dane-only": _("The key that their signed DNS names. They renew, you do nothing."),
         "secure": _("Their certificate must carry one of the names below and come from an authority you trust."),
-        "fingerprint": _("Exactly this key, whoever signed it. That we saw it is no proof: have it read to you."),
+        "fingerprint": _("Exactly the public keys they show, whoever signed their certificates."),
         "encrypt": _("Encrypted, but to whoever answers. No certificate is looked at."),
     }[level]
 
@@ -143,7 +154,7 @@ def _without_dane(facts: Mapping[str, Stored]) -> Card:
         of="",
         recommended=False,
         possible=False,
-        plain=_plain("dane-only"),
+        plain=_plain("dane-only", ()),
         protects=_protects("dane-only", ""),
         hosts=(Line("bad", why),),
         cost=_("not possible"),

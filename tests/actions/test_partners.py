@@ -215,7 +215,7 @@ class TestEditChannel:
         """What is lowered has a day on which it returns, or another agreement."""
         channel = add(eda, match="nexthop").channel
 
-        with pytest.raises(RefusedInput, match="without an end"):
+        with pytest.raises(RefusedInput, match=r"\(CA and name\), and would be so without an end"):
             edit_channel(channel, {"level": "encrypt", "match": ""}, version=1, by=eda, now=NOON)
         assert not Change.objects.filter(channel=channel, before__isnull=False).exists()
 

@@ -12,6 +12,7 @@ from partners.actions.leases import claim_addresses, claim_looks
 from partners.actions.looking import LOOKS_MAX, record_look
 from partners.actions.probing import record_peers
 from partners.actions.relay_groups import ensure_group
+from partners.core.certificates import pkey_fingerprint
 from partners.models import Change, Channel, Look, Nexthop, Partner, Pin, RelayGroup, User
 from tests.actions.people import NOON, channel, editor, member, person
 from tests.actions.watched import dns_facts, measured, publish
@@ -92,6 +93,9 @@ def test_cards_say_what_is_protected_and_what_it_costs(desk: Client) -> None:
     assert "0 of 1 deliver: Server certificate not verified" in page
     assert "their DNS is not signed" in page
     assert "up to 4" in page  # a leaf of 91 days
+    key = pkey_fingerprint(LEAF.der, "sha256")
+    assert f"this public key, whoever signed its certificate: SHA-256 {key[:11]}…" in page
+    assert "of the public key" in page
     assert '<option value="fingerprint" selected>' in page
 
 

@@ -37,11 +37,11 @@ def probe(desk: Client, row: Channel) -> None:
     assert desk.post(reverse("partner-probe", args=[row.pk])).status_code == 302
 
 
-def look_up(*addresses: str) -> None:
+def look_up(*addresses: str, **odd: object) -> None:
     """Do what a worker does first."""
     now = timezone.now()
     (claim,) = claim_nexthops(1, now=now)
-    assert record_dns(claim, dns_facts(claim.key, *addresses, at=now), now=now)
+    assert record_dns(claim, dns_facts(claim.key, *addresses, at=now, **odd), now=now)
 
 
 def show_leaf(**odd: object) -> None:
@@ -198,3 +198,14 @@ def test_added_partner_is_looked_at_at_once(desk: Client) -> None:
 
     assert "Looking at their servers" in page
     assert Nexthop.objects.get(key="new.example").asked_by == "person"
+
+
+def test_no_server_to_look_at_is_told(desk: Client, row: Channel) -> None:
+    """A domain that takes no mail (RFC 7505) has no address; the panel does not speak of who is at work."""
+    before = desk.get(reverse("partner-detail", args=[row.pk])).content.decode()
+    probe(desk, row)
+    look_up(hosts=())
+    after = desk.get(reverse("partner-detail", args=[row.pk])).content.decode()
+
+    assert "Nobody has looked yet" in before
+    assert "There is no server to look at" in after

@@ -60,7 +60,7 @@ def test_checking_writes_nothing(desk: Client, row: Channel) -> None:
     """No row, no change, no trace: the relays and the colleagues see nothing of a check."""
     before = (Change.objects.count(), AuditEntry.objects.count(), Nexthop.objects.count())
 
-    check(desk, row, nexthops="example.com other.example")
+    check(desk, row, nexthops="example.com, other.example")
     check(desk, nexthops="third.example")
 
     assert (Change.objects.count(), AuditEntry.objects.count(), Nexthop.objects.count()) == before
@@ -143,3 +143,32 @@ def test_edit_opens_with_its_preview(desk: Client, row: Channel) -> None:
     assert "example.com\tencrypt" in plain
     assert "example.com\tsecure match=mx.example.com" in filled
     assert row.level == "encrypt"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["ok.example\nevil.example none", "ok.example evil.example", "ok.example\tnone", "ok.example,evil.example none"],
+)
+def test_a_blank_inside_a_nexthop_is_told(desk: Client, row: Channel, typed: str) -> None:
+    """It separates nothing: the check and both saves refuse it with the cure, and no second key comes of it."""
+    page = check(desk, row, nexthops=typed)
+    edited = desk.post(reverse("channel-edit", args=[row.pk]), {**ENTRY, "nexthops": typed, "version": row.version})
+    added = desk.post(reverse("partner-add"), {**ENTRY, "nexthops": typed, "name": "Nordlicht"})
+
+    assert "holds a blank or a line end" in page
+    assert (edited.status_code, added.status_code) == (422, 422)
+    assert "with commas between them" in edited.content.decode()
+    assert list(Nexthop.objects.values_list("key", flat=True)) == ["example.com"]
+
+
+def test_several_nexthops_have_commas_between_them(desk: Client, row: Channel) -> None:
+    """What the page shows of a channel with two keys is what it takes."""
+    desk.post(
+        reverse("channel-edit", args=[row.pk]),
+        {**ENTRY, "nexthops": "example.com, .example.com,", "match": "", "level": "encrypt", "agreed": "encrypted",
+         "version": row.version},
+    )  # fmt: skip
+    page = desk.get(reverse("channel-edit", args=[row.pk])).content.decode()
+
+    assert set(Nexthop.objects.values_list("key", flat=True)) == {"example.com", ".example.com"}
+    assert 'value=".example.com, example.com"' in page

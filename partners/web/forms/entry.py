@@ -5,23 +5,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from partners.core.levels import Protection, SecurityLevel
+from partners.core.names import shown
 
-__all__ = ["EntryForm", "PartnerForm", "field_of", "proposed_fields"]
+__all__ = ["EntryForm", "NexthopsField", "PartnerForm", "field_of", "nexthops_in", "proposed_fields"]
 
 _PREFILLED_MAX = 10_000
 
 _LEVELS = [(level.value, level.value) for level in SecurityLevel]
 _AGREED = {one.value for one in Protection}
-_PROTECTIONS = [
-    (Protection.NONE.value, gettext_lazy("no protection")),
-    (Protection.ENCRYPTED.value, gettext_lazy("encrypted")),
-    (Protection.CA_NAME.value, gettext_lazy("CA and name")),
-    (Protection.PIN.value, gettext_lazy("pinned key")),
-    (Protection.DANE.value, gettext_lazy("DANE")),
-]
+_PROTECTIONS = [(one.value, gettext_lazy(one.word)) for one in Protection]
 _CIPHERS = [("", gettext_lazy("as main.cf says")), ("medium", "medium"), ("high", "high")]
 # What a refusal is about, by the words that it begins with: the field beside which it stands.
 _WORD = re.compile(r"[A-Za-z_]+")
@@ -29,15 +26,33 @@ _NAMED = ("match", "tafile", "protocols", "ciphers", "exclude", "servername", "l
 _MONO = {"class": "mono", "spellcheck": "false", "autocomplete": "off", "autocapitalize": "off"}
 
 
+class NexthopsField(forms.CharField):
+    """One nexthop, or several with commas between them. A blank separates nothing: it may be a slip inside of one."""
+
+    def clean(self, value: Any) -> list[str]:
+        """Return the nexthops as they were typed; what a nexthop is, core says."""
+        found = nexthops_in(super().clean(value))
+        for one in found:
+            if len(one.split()) > 1:
+                fault = _("“%s” holds a blank or a line end: write one nexthop, or several with commas between them.")
+                raise ValidationError(fault % shown(one))
+        return found
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the nexthops as a person types them."""
+        return ", ".join(value) if isinstance(value, list | tuple) else value
+
+
 class EntryForm(forms.Form):
     """The fields of an agreement and its entry, by their postconf(5) names; the rules are core's."""
 
-    nexthops = forms.CharField(
+    nexthops = NexthopsField(
         label=gettext_lazy("Nexthop"),
         max_length=2000,
         widget=forms.TextInput(attrs=_MONO),
         help_text=gettext_lazy(
-            "The domain, or the next hop as Postfix writes it: .example.com or [mx.example.com]:587"
+            "The domain, or the next hop as Postfix writes it: .example.com or [mx.example.com]:587. Several: with "
+            "commas between them."
         ),
     )
     level = forms.ChoiceField(
@@ -129,6 +144,11 @@ class PartnerForm(EntryForm):
         help_text=gettext_lazy("As your people know it."),
     )
     field_order = ("name",)
+
+
+def nexthops_in(typed: str) -> list[str]:
+    """Return the parts of *typed* between its commas; an empty one is nothing."""
+    return [one for part in typed.split(",") if (one := part.strip())]
 
 
 def field_of(form: forms.Form, text: str) -> str | None:

@@ -30,7 +30,7 @@ from partners.reports.partners import ChannelPage, channel_page
 from partners.reports.watching import LookState, look_state, own_look, state_of_look
 from partners.web.access import door, reader, whole
 from partners.web.cards import cards
-from partners.web.forms.entry import EntryForm, PartnerForm, field_of, proposed_fields
+from partners.web.forms.entry import EntryForm, PartnerForm, field_of, nexthops_in, proposed_fields
 
 _STOP_POLLING: Final = 286  # htmx: swap, and ask no more
 _EDITED: Final = (
@@ -122,7 +122,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     found = proposals(page.channel, now=now)
     start: dict[str, Any] = {name: getattr(page.channel, name) for name in _EDITED}
-    start |= {"nexthops": " ".join(page.keys), **_chosen(found, request.GET, by_itself=False)}
+    start |= {"nexthops": ", ".join(page.keys), **_chosen(found, request.GET, by_itself=False)}
     start |= proposed_fields(request.GET)
     form = EntryForm(request.POST or None, initial=start)
     version = request.POST.get("version", str(page.channel.version))
@@ -144,7 +144,7 @@ def _added(request: HttpRequest, form: forms.Form, look: Look | None, now: datet
     try:
         change = acts.add_partner(
             given.pop("name"),
-            given.pop("nexthops").split(),
+            given.pop("nexthops"),
             given.pop("level"),
             given.pop("agreed"),
             by=person,
@@ -186,7 +186,7 @@ def _refuse(form: forms.Form, refusal: RefusedInput | ActionRefused) -> None:
 
 def _fields(form: forms.Form) -> dict[str, Any]:
     """Return what a valid *form* sets, as the actions take it."""
-    return {**form.cleaned_data, "nexthops": form.cleaned_data["nexthops"].split()}
+    return dict(form.cleaned_data)
 
 
 def _sighted(found: tuple[Proposal, ...]) -> tuple[str, ...]:
@@ -212,11 +212,12 @@ def _preview(
         given = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items() if name != "name"}
         if not given["nexthops"]:
             return None
-        return what_if({**given, "nexthops": given["nexthops"].split()}, channel, now=now, by=by, seen=seen)
+        given["nexthops"] = nexthops_in(given["nexthops"])
+        return what_if(given, channel, now=now, by=by, seen=seen)
     if any(form[name].errors for name in form.fields if name != "name"):
         return None
     given = {name: form.cleaned_data[name] for name in form.cleaned_data if name != "name"}
-    return what_if({**given, "nexthops": given["nexthops"].split()}, channel, now=now, by=by, seen=seen)
+    return what_if(given, channel, now=now, by=by, seen=seen)
 
 
 def _entry_context(

@@ -55,6 +55,6 @@ def _preview(request: HttpRequest, channel: Channel | None, look: Look | None) -
     if not form.is_valid():
         faults = (f"{form[name].label}: {fault}" for name, found in form.errors.items() for fault in found)
         return WhatIf(" ".join(faults))
-    fields = {**form.cleaned_data, "nexthops": form.cleaned_data["nexthops"].split()}
+    fields = dict(form.cleaned_data)
     seen = look_facts(look) if look else {}
     return what_if(fields, channel, now=timezone.now(), by=reader(request), seen=seen)
