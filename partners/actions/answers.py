@@ -19,6 +19,7 @@ from partners.actions.leases import NexthopClaim
 from partners.actions.observations import keep_observations
 from partners.actions.pace import Pace, dice, pace_of_nexthops
 from partners.actions.rows import update_rows
+from partners.actions.second_looks import second_looks_of, with_announced
 from partners.core.facts_json import facts_key
 from partners.core.observation import LookupStatus, NexthopFacts
 from partners.core.schedule import next_look, next_try
@@ -83,19 +84,24 @@ def record_answers(batch: Sequence[Answer], *, now: datetime) -> int:
 
 def _prepared(batch: Sequence[Answer]) -> dict[int, _Noted]:
     """Return by nexthop what its answer means, as far as it needs no lock."""
-    rows = {
-        row.pk: row for row in Nexthop.objects.filter(pk__in=[one.claim.pk for one in batch]).select_related("channel")
-    }
+    nexthops = with_announced(Nexthop.objects.filter(pk__in=[one.claim.pk for one in batch]))
+    rows = {row.pk: row for row in nexthops}
     present = [one for one in batch if one.claim.pk in rows]
     keys = {one.claim.pk: facts_key(one.facts) for one in present}
     seen = keep_observations({keys[one.claim.pk]: one.facts for one in present})
     maps = maps_in_force() if present else []
+    second = second_looks_of(nexthops, maps)
     return {
         one.claim.pk: _Noted(
             one,
             seen[keys[one.claim.pk]],
             tying_of(
-                rows[one.claim.pk], one.facts, maps, keep_others=_is_failed(one.facts), asked_at=one.claim.asked_at
+                rows[one.claim.pk],
+                one.facts,
+                maps,
+                second,
+                keep_others=_is_failed(one.facts),
+                asked_at=one.claim.asked_at,
             ),
         )
         for one in present
@@ -126,11 +132,13 @@ def _note(kept: dict[int, _Noted]) -> None:
 
 
 def _next_due(one: _Noted, pace: Pace, *, is_moved: bool, now: datetime) -> datetime:
-    """Return when the nexthop is looked up again: soon after it moved, and less and less while lookups fail."""
+    """Return when the nexthop is looked up again: soon after it moved, or where a second look waits for the first, and
+    less and less while lookups fail.
+    """
     if _is_failed(one.answer.facts):
         since = now if one.sighting is None or one.is_new else one.sighting.first_seen
         return next_try(now, failing_since=since, jitter=dice.random())
-    is_soon = pace.is_soon or ((one.is_new or is_moved) and not one.is_first)
+    is_soon = pace.is_soon or (one.tying.is_unseen if one.is_first else one.is_new or is_moved)
     return next_look(now, jitter=dice.random(), interval=pace.interval, is_soon=is_soon)
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from partners.actions.inforce import InForce, profiles_asked
 from partners.actions.rows import update_rows
+from partners.actions.second_looks import SecondLooks
 from partners.core.effective import nexthop_port
 from partners.core.facts_json import profile_key, profile_to_json
 from partners.core.observation import PERMISSIVE, NexthopFacts, TlsProfile
@@ -32,7 +33,8 @@ class Tying:
     """Where one nexthop is to be probed. keep_others: nothing that is tied is let go.
 
     providers: of each address that an MX host led to, who runs it. asked_at: since when somebody waits; what was spoken
-    to since then is not spoken to again, for another nexthop may have led there.
+    to since then is not spoken to again, for another nexthop may have led there. is_unseen: a pin is in play, and which
+    second look to make is known only after the first.
     """
 
     nexthop: int
@@ -40,12 +42,19 @@ class Tying:
     providers: Mapping[IpAddress, str] = field(default_factory=dict)
     keep_others: bool = False
     asked_at: datetime | None = None
+    is_unseen: bool = False
 
 
 def tying_of(
-    nexthop: Nexthop, facts: NexthopFacts, maps: Sequence[InForce], *, keep_others: bool, asked_at: datetime | None
+    nexthop: Nexthop,
+    facts: NexthopFacts,
+    maps: Sequence[InForce],
+    second_looks: SecondLooks,
+    *,
+    keep_others: bool,
+    asked_at: datetime | None,
 ) -> Tying:
-    """Return where, and as which client, judging *nexthop* needs a session; a bounded number."""
+    """Return where, and as which client, judging *nexthop* needs a session, or a pin a second look; bounded."""
     providers = {
         ip_address(address): provider_of(host.name)
         for host in facts.hosts
@@ -55,8 +64,10 @@ def tying_of(
     places: dict[Place, TlsProfile] = {}
     for vantage in sorted({one.map.group.vantage for one in maps} or {HERE}):
         seen_there = [one for one in maps if one.map.group.vantage == vantage]
-        places |= _places(_wanted(nexthop, facts, seen_there), vantage)
-    return Tying(nexthop.pk, places, providers, keep_others, asked_at)
+        second = second_looks.sessions(nexthop, facts, seen_there, vantage)
+        places |= _places(_wanted(nexthop, facts, seen_there, second), vantage)
+    is_unseen = second_looks.is_unseen(nexthop, facts)
+    return Tying(nexthop.pk, places, providers, keep_others, asked_at, is_unseen)
 
 
 def tie_endpoints(wanted: Iterable[Session], *, asked: bool, now: datetime) -> list[Endpoint]:
@@ -194,8 +205,10 @@ def _place(endpoint: Endpoint) -> Place:
     return row.vantage, ip_address(str(row.address)), endpoint.port, endpoint.profile_key
 
 
-def _wanted(nexthop: Nexthop, facts: NexthopFacts, maps: Sequence[InForce]) -> Iterator[Session]:
-    """Yield address, port and profile of each session that judging this nexthop needs."""
+def _wanted(
+    nexthop: Nexthop, facts: NexthopFacts, maps: Sequence[InForce], second_looks: Iterable[Session]
+) -> Iterator[Session]:
+    """Yield address, port and profile of each session that judging this nexthop needs, then the *second_looks*."""
     named = list(dict.fromkeys(address for host in facts.hosts for address in host.addresses))
     if len(named) > _ADDRESSES_MAX:
         log.warning("probe.too-many-addresses", nexthop=nexthop.key, count=len(named), kept=_ADDRESSES_MAX)
@@ -205,3 +218,4 @@ def _wanted(nexthop: Nexthop, facts: NexthopFacts, maps: Sequence[InForce]) -> I
         # A permissive handshake stands for one that restricts nothing (verdict.py): it is not made twice.
         if address in usable and replace(profile, strict=False, anonymous=False) != PERMISSIVE:
             yield address, port, profile
+    yield from (session for session in second_looks if session[0] in usable)

@@ -86,9 +86,13 @@ def profiles_asked(nexthop: Nexthop, facts: NexthopFacts, maps: Iterable[InForce
 
 
 def _draft_of(channel: Channel) -> ParsedPolicy:
-    """Return what the newest draft asks of a session."""
+    """Return what the newest draft asks of a session.
+
+    At fingerprint the client side is that of verify, whichever digests are taken; without one there is no session.
+    """
+    level = SecurityLevel(channel.level)
     return ParsedPolicy(
-        SecurityLevel(channel.level),
+        SecurityLevel.VERIFY if level is SecurityLevel.FINGERPRINT else level,
         protocols=channel.protocols or None,
         ciphers=channel.ciphers or None,
         exclude=channel.exclude or None,

@@ -28,6 +28,8 @@ from partners.models import Address, Endpoint, Nexthop, Sighting
 __all__ = ["Answer", "Result", "record_answers", "record_dns", "record_peers"]
 
 _DETAIL_MAX = 512
+# What fails a second look alone says nothing of the address, which is judged by the first.
+_BESIDE = frozenset(NotMeasuredCause) - {NotMeasuredCause.TEMPORARY_REPLY, NotMeasuredCause.CRASHED}
 _CLOSING = 421  # RFC 5321 section 3.8: the peer shuts the channel, whatever was asked
 
 log = structlog.get_logger(__name__)
@@ -95,7 +97,8 @@ def _mark_endpoints(rows: Sequence[Result], leaf_ends: Mapping[bytes, datetime])
             row.claim.leaf_ends += [leaf_ends[chain[0]]] if chain and chain[0] in leaf_ends else []
             row.claim.failed |= {NotMeasuredCause.TEMPORARY_REPLY.value} if _asks_for_rest(facts) else set()
             continue
-        row.claim.failed.add(facts.cause.value)
+        if not (row.target.profile.leaf_key and facts.cause in _BESIDE):
+            row.claim.failed.add(facts.cause.value)
         if facts.cause is not NotMeasuredCause.CANCELLED:
             detail = clean_text(facts.detail, _DETAIL_MAX)
             marked.append(

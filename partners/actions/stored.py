@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 class Stored:
     """The newest facts of a nexthop. dns: None before the first lookup; peers: one per address and TLS profile.
 
+    Second looks (core/second_look.py) are no peers: no session of Postfix's is like them, and no verdict rests on one.
+
     vantages: from where each of the peers was seen; empty where that was not asked for, as of a look.
     unreadable: why what is stored of the DNS cannot be read; then dns is None, and nobody else's facts are touched.
     """
@@ -67,6 +69,8 @@ def facts_of(nexthops: Collection[Nexthop]) -> dict[int, Stored]:
     tied: dict[int, list[int]] = defaultdict(list)
     ties = Endpoint.nexthops.through.objects.filter(nexthop__in=keys).order_by("endpoint_id")
     for tie in ties.select_related("endpoint__address"):
+        if profile_from_json(tie.endpoint.profile).leaf_key:
+            continue
         endpoints[tie.endpoint_id] = tie.endpoint
         tied[tie.nexthop_id].append(tie.endpoint_id)
     peers = peers_of(endpoints)

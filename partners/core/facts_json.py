@@ -51,7 +51,7 @@ _ENHANCED_STATUS = re.compile(r"(?:\d{3}[ -])?\s*([245]\.\d{1,3}\.\d{1,3})\b", r
 _WHEN = frozenset({"looked_up_at", "seen_at", "tried_at", "duration_ms"})
 _WORDS = frozenset({"lookup_text", "detail", "written"})
 # Fields that came later: left out where they say nothing, so that facts and profiles kept before have the same key.
-_ADDED = {"wrapper": False, "ehlo_tls_name": "", "overlong_at": ""}
+_ADDED = {"wrapper": False, "ehlo_tls_name": "", "overlong_at": "", "leaf_key": ""}
 _REPLIES = ("greeting", "ehlo", "starttls", "ehlo_tls")
 
 

@@ -114,6 +114,8 @@ class TlsProfile:
     strict: OpenSSL security level 1, without aNULL (what Postfix sets where the peer must match).
     anonymous: offer aNULL first, as Postfix does at may and encrypt.
     wrapper: TLS from the first byte (smtp_tls_wrappermode), the greeting comes under it.
+    leaf_key: "rsa" or "ecdsa" takes only a leaf with such a key: the look at a second certificate (second_look.py),
+    which stands for no session of Postfix's.
     """
 
     servername: str = ""
@@ -123,6 +125,7 @@ class TlsProfile:
     strict: bool = False
     anonymous: bool = False
     wrapper: bool = False
+    leaf_key: str = ""
 
 
 PERMISSIVE = TlsProfile()

@@ -11,6 +11,7 @@ from collections import OrderedDict
 
 from partners.core.errors import SettingsRefused
 from partners.core.observation import PERMISSIVE, TlsProfile
+from partners.core.second_look import ECDSA, RSA
 from partners.probe.handshake import note_requests
 
 __all__ = ["Contexts", "allowed_protocols"]
@@ -30,6 +31,8 @@ _GRADES = {
     "high": "HIGH:+aNULL",
     "null": "eNULL:!aNULL",
 }
+# Whose key signs the handshake; these words alone would let ciphers in that encrypt nothing.
+_LEAF_KEYS = {RSA: "aRSA:!eNULL", ECDSA: "aECDSA:!eNULL"}
 _SEPARATORS = re.compile(r"[\s,:]+")
 _WORD = re.compile(r"(?![!+@-])[^\s\0]+")  # as Postfix hands it on; for OpenSSL ";" separates too
 
@@ -67,6 +70,8 @@ class Contexts:
         context.verify_mode = ssl.CERT_NONE
         context.set_ciphers(_cipher_list(profile))
         allowed = allowed_protocols(profile.protocols)
+        if profile.leaf_key:
+            allowed -= {"TLSv1.3"}  # whose ciphers do not say which key signs, and ssl cannot set who may
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # old peers are what a probe is for
             context.minimum_version = ssl.TLSVersion.TLSv1
@@ -133,6 +138,10 @@ def _rank(word: str) -> int:
 
 def _cipher_list(profile: TlsProfile) -> str:
     """Return OpenSSL's cipher list: grade, then what is excluded, then the security level."""
+    if profile.leaf_key:
+        if profile.leaf_key not in _LEAF_KEYS:
+            raise ValueError(f"{profile.leaf_key!r} is no kind of key")
+        return f"{_LEAF_KEYS[profile.leaf_key]}:@SECLEVEL=0"
     grade = profile.ciphers.lower()
     is_list = grade.startswith("=")  # tls_high_cipherlist or tls_medium_cipherlist as main.cf has it
     if not is_list and grade not in _GRADES:

@@ -73,9 +73,13 @@ def not_measured(claim: AddressClaim, cause: NotMeasuredCause, *, at: datetime =
 
 
 def see(leaf: Certificate, *, at: datetime = NOON) -> int:
-    """Claim one address and record that it shows *leaf*."""
+    """Claim one address and record that it shows *leaf*, and has no second certificate where it is asked for one."""
     (claim,) = claim_addresses(1, now=at)
-    return record_peers([measured(claim, leaf, at=at)], now=at)
+    asked = [one for one in claim.targets if one.profile.leaf_key]
+    found = measured(claim, leaf, at=at)
+    refused = replace(found.facts, tls=None, ended=Stage.HANDSHAKE, stop="tls", tls_error="handshake failure")
+    second = [Result(claim, one, replace(refused, profile=one.profile)) for one in asked]
+    return record_peers([found, *second], now=at)
 
 
 def publish(text: str, *, by: User, number: int = 1, at: datetime = NOON - timedelta(hours=1)) -> Release:
