@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
+from django.test import TransactionTestCase
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
 from tests.kit.fixtures import *  # noqa: F403
 from tests.kit.lab import lab as the_lab
+from tests.kit.lifted import lifted
 
 # How long one example takes says something about the load of the machine alone.
 hypothesis_settings.register_profile("tlsportal", deadline=None)
@@ -36,6 +39,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.skip(reason=the_lab.why_not))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tables_can_be_emptied() -> Iterator[None]:
+    """Lift the rules for what was released after a test that committed: on SQLite its rows go by DELETE."""
+    empty = TransactionTestCase._fixture_teardown
+
+    def lifting(case: TransactionTestCase) -> None:
+        if connection.vendor != "sqlite":
+            empty(case)
+            return
+        with lifted():
+            empty(case)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lifting)
+        yield
 
 
 @pytest.fixture(autouse=True)

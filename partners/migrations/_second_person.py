@@ -8,33 +8,14 @@ A later migration that makes one of these tables anew on SQLite has to remove() 
 after; tests/models/test_second_person_rules.py tells where one is missing.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-__all__ = ["RULES", "install", "remove", "trigger_names"]
+from partners.migrations._triggers import Rule, Rules
+from partners.migrations._triggers import moved as _moved
 
-_PREFIX: Final = "second_person_"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A condition under which a row of *table* is refused. on_update: None where updates are asked the same."""
-
-    name: str
-    table: str
-    on_insert: str
-    on_update: str | None = None
-    on_delete: str = ""  # PostgreSQL alone: on SQLite, emptying a table for tests is a DELETE as any
-
-    def events(self, *, deletes: bool) -> Iterator[tuple[str, str]]:
-        """Yield (event, condition)."""
-        update = self.on_insert if self.on_update is None else self.on_update
-        found = (("insert", self.on_insert), ("update", update), ("delete", self.on_delete if deletes else ""))
-        yield from ((event, condition) for event, condition in found if condition)
-
+__all__ = ["install", "remove", "trigger_names"]
 
 _MODE_ENTRY = "OLD.act = 'single-operator.ended'"
 _ENDED = "EXISTS (SELECT 1 FROM partners_auditentry e WHERE e.act = 'single-operator.ended')"
@@ -71,11 +52,6 @@ def _involved(person: str, candidate: str) -> str:
     )
 
 
-def _moved(*columns: str) -> str:
-    """Whether an update changes one of *columns*."""
-    return "(" + " OR ".join(f"NEW.{name} <differs> OLD.{name}" for name in columns) + ")"
-
-
 _COUNTS = (  # approval a: of these bytes and findings, by somebody who may still give it
     f"{_is_approver('a.person_id')} AND ((NOT a.single_operator AND NOT {_involved('a.person_id', 'NEW.id')})"
     f" OR (a.single_operator AND {_alone('a.person_id')}))"
@@ -99,7 +75,7 @@ _CLOSED = (
     " OR EXISTS (SELECT 1 FROM partners_approval a WHERE a.candidate_id = {row}.candidate_id)"
 )
 
-RULES: Final = (
+_RULES: Final = (
     Rule(
         "approval_of_these_bytes",
         "partners_approval",
@@ -165,58 +141,20 @@ _WEAKENS = {
     "postgresql": "EXISTS (SELECT 1 FROM jsonb_array_elements(NEW.findings) f WHERE f ->> 'kind' = 'weakening'"
     " OR f -> 'blocks' = 'true'::jsonb)",
 }
-_DIFFERS = {"sqlite": "IS NOT", "postgresql": "IS DISTINCT FROM"}
+# Deleting is asked on PostgreSQL alone: on SQLite, emptying a table for tests is a DELETE as any.
+_ALL: Final = Rules("second_person_", _RULES, {"weakens": _WEAKENS}, frozenset({"postgresql"}))
 
 
 def trigger_names(vendor: str) -> set[str]:
     """Return the names of the triggers that install() makes on *vendor*."""
-    return {_name(rule, event) for rule, event, _condition in _all(vendor)}
+    return _ALL.trigger_names(vendor)
 
 
 def install(schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Make the triggers."""
-    vendor = schema_editor.connection.vendor
-    for rule, event, condition in _all(vendor):
-        text = condition.replace("<differs>", _DIFFERS[vendor]).replace("<weakens>", _WEAKENS[vendor])
-        for statement in (_sqlite if vendor == "sqlite" else _postgresql)(rule, event, text):
-            schema_editor.execute(statement, params=None)
+    _ALL.install(schema_editor)
 
 
 def remove(schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Take the triggers away."""
-    vendor = schema_editor.connection.vendor
-    for rule, event, _condition in _all(vendor):
-        name = _name(rule, event)
-        if vendor == "sqlite":
-            schema_editor.execute(f"DROP TRIGGER IF EXISTS {name}", params=None)
-        else:
-            schema_editor.execute(f"DROP TRIGGER IF EXISTS {name} ON {rule.table}", params=None)
-            schema_editor.execute(f"DROP FUNCTION IF EXISTS {name}()", params=None)
-
-
-def _all(vendor: str) -> Iterator[tuple[Rule, str, str]]:
-    for rule in RULES:
-        for event, condition in rule.events(deletes=vendor == "postgresql"):
-            yield rule, event, condition
-
-
-def _name(rule: Rule, event: str) -> str:
-    return f"{_PREFIX}{rule.name}_{event}"
-
-
-def _sqlite(rule: Rule, event: str, condition: str) -> Iterator[str]:
-    yield (
-        f"CREATE TRIGGER {_name(rule, event)} BEFORE {event.upper()} ON {rule.table} BEGIN"
-        f" SELECT RAISE(ABORT, 'CHECK constraint failed: {_PREFIX}{rule.name}') WHERE {condition}; END"
-    )
-
-
-def _postgresql(rule: Rule, event: str, condition: str) -> Iterator[str]:
-    name = _name(rule, event)
-    yield f"""CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        IF {condition} THEN
-            RAISE EXCEPTION 'CHECK constraint failed: {_PREFIX}{rule.name}'
-            USING ERRCODE = 'check_violation', CONSTRAINT = '{_PREFIX}{rule.name}', TABLE = '{rule.table}';
-        END IF;
-        RETURN {"OLD" if event == "delete" else "NEW"}; END $$"""
-    yield f"CREATE TRIGGER {name} BEFORE {event.upper()} ON {rule.table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+    _ALL.remove(schema_editor)

@@ -18,6 +18,7 @@ from partners.models import Artefact, AuditEntry, Channel, Invitation, Partner, 
 from tests.actions.at_head import at_head
 from tests.actions.people import approver
 from tests.kit.ca import root_ca
+from tests.kit.lifted import lifted
 
 pytestmark = pytest.mark.django_db
 
@@ -222,7 +223,8 @@ class TestExportPolicy:
         released = at_release(GroupMap(group, "a.example\tsecure\n", {}, root_ca("A public CA").pem))
         run("export_policy", "-o", str(target))
 
-        Artefact.objects.filter(pk=released.pk).update(**GroupMap(group, "a.example\tsecure\n", {}, "").columns)
+        with lifted():
+            Artefact.objects.filter(pk=released.pk).update(**GroupMap(group, "a.example\tsecure\n", {}, "").columns)
         with pytest.raises(CommandError, match="postconf -X"):
             run("export_policy", "-o", str(target))
         (tmp_path / "ca.pem").unlink()
@@ -237,7 +239,8 @@ class TestExportPolicy:
         run("export_policy", "-o", str(tmp_path / "tls_policy"))
         run("export_policy", "-o", str(tmp_path / "of_others"))
 
-        Artefact.objects.filter(pk=released.pk).update(**replace(one, ca_pem=root_ca("Other").pem).columns)
+        with lifted():
+            Artefact.objects.filter(pk=released.pk).update(**replace(one, ca_pem=root_ca("Other").pem).columns)
         with pytest.raises(CommandError, match="its own directory"):
             run("export_policy", "-o", str(tmp_path / "tls_policy"))
 

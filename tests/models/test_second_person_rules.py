@@ -1,4 +1,4 @@
-"""The triggers behind the second person: all there after all migrations, on both databases, and gone backwards."""
+"""The triggers behind the second person and behind what was released: all there after all migrations, on both databases, and gone backwards."""
 
 import os
 import subprocess
@@ -8,24 +8,26 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from partners.migrations import _second_person
+from partners.migrations import _released, _second_person
 
+FILES = ("second_person", "released_stays")
 ROOT = Path(__file__).resolve().parents[2]
 BACK_AND_FORTH = """
 import django
 django.setup()
 from django.core.management import call_command
 from django.db import connection
-from partners.migrations import _second_person
+from partners.migrations import _released, _second_person
 NAMES = {"sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
          "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"}[connection.vendor]
 def there():
     with connection.cursor() as cursor:
         cursor.execute(NAMES)
-        return {row[0] for row in cursor.fetchall() if row[0].startswith("second_person_")}
+        return {row[0] for row in cursor.fetchall() if row[0].startswith(("second_person_", "released_"))}
+ALL = _second_person.trigger_names(connection.vendor) | _released.RULES.trigger_names(connection.vendor)
 for name in ("", "0014_standings", ""):
     call_command("migrate", "partners", *([name] if name else []), verbosity=0)
-    print(there() == (set() if name else _second_person.trigger_names(connection.vendor)))
+    print(there() == (set() if name else ALL))
 """
 
 
@@ -38,7 +40,7 @@ def test_no_trigger_is_lost() -> None:
         cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         there = {name for (name,) in cursor.fetchall()}
 
-    assert _second_person.trigger_names("sqlite") <= there
+    assert _second_person.trigger_names("sqlite") | _released.RULES.trigger_names("sqlite") <= there
 
 
 @pytest.mark.slow
@@ -57,9 +59,9 @@ def test_they_come_and_go(vendor: str, tmp_path: Path, request: pytest.FixtureRe
 @pytest.mark.slow
 @pytest.mark.lab
 def test_postgresql_refuses_the_same() -> None:
-    """The whole file of attacks, once more on PostgreSQL."""
+    """Both files of attacks, once more on PostgreSQL."""
     done = run(
-        ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/actions/test_second_person.py"],
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/actions/test_{name}.py" for name in FILES)],
         {"TLSPORTAL_TEST_DATABASE": "postgresql"},
     )
 

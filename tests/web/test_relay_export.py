@@ -14,6 +14,7 @@ from partners.core.errors import ActionRefused
 from partners.models import Artefact, Release, User
 from tests.actions.at_head import at_head
 from tests.actions.people import approver, editor
+from tests.kit.lifted import lifted
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +88,8 @@ class TestAuthorities:
 
     @pytest.fixture(autouse=True)
     def released(self, token: str) -> None:
-        Artefact.objects.update(ca_pem="the set")
+        with lifted():
+            Artefact.objects.update(ca_pem="the set")
 
     def test_the_map_names_it_and_it_has_a_tag(self, token: str) -> None:
         """Its hash comes with the map; known bytes are not sent again."""
@@ -107,9 +109,11 @@ class TestAuthorities:
 
     def test_a_release_without_one_says_so(self, token: str) -> None:
         """No public CA is not the same as an old release that does not tell."""
-        Artefact.objects.update(ca_pem="")
+        with lifted():
+            Artefact.objects.update(ca_pem="")
         assert (get(token)["X-CA-SHA256"], get(token, self.URL).status_code) == ("none", 404)
-        Artefact.objects.update(ca_pem=None)
+        with lifted():
+            Artefact.objects.update(ca_pem=None)
         assert "X-CA-SHA256" not in get(token)
 
     def test_the_manifest_holds_each_file(self, token: str) -> None:
