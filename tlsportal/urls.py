@@ -25,5 +25,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("partners.web.frame_urls")),
     path("", include("partners.web.urls")),
 ]
+handler400 = "partners.web.failures.not_understood"
 handler500 = "partners.web.failures.server_error"
 handler429 = "partners.web.failures.too_many"  # allauth's own name for it

@@ -1,21 +1,40 @@
 """The pages of failure that Django has no handler for: they need no database, no session and no reader."""
 
 from http import HTTPStatus
+from typing import Final
 
 import structlog
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
-from django.utils.translation import get_language_from_request, override
+from django.utils.html import format_html
+from django.utils.translation import get_language_from_request, gettext, override
 
 from partners.web.preferences import chosen_theme
+
+_BARE: Final = "<!doctype html><title>tlsportal</title><h1>{heading}</h1><p>{lead}</p><p>{reference}</p>"
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Say that it was us, and give the id under which the log tells the cause."""
     reference = structlog.contextvars.get_contextvars().get("request_id", "")
-    text = render_to_string("500.html", {"theme": chosen_theme(request), "reference": reference})
+    try:
+        text = render_to_string("500.html", {"theme": chosen_theme(request), "reference": reference})
+    except ValueError:  # a style sheet that nobody collected: then the page comes without it
+        lead = gettext(
+            "It is written to the log with its cause. The relays keep their map; mail is not touched by it. Please try "
+            "again."
+        )
+        text = format_html(_BARE, heading=gettext("The portal failed at this."), lead=lead, reference=reference)
     return HttpResponse(text, status=500)
+
+
+def not_understood(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that nothing was saved; under a name that is not ours, say under which one the portal is reached."""
+    context = {"theme": chosen_theme(request), "is_elsewhere": isinstance(exception, DisallowedHost)}
+    return HttpResponse(render_to_string("400.html", {**context, "ours": settings.PORTAL_URL}), status=400)
 
 
 def too_many(request: HttpRequest) -> HttpResponse:

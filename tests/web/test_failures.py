@@ -44,6 +44,31 @@ def test_our_own_fault_needs_no_database():
     assert b"mail is not touched" in answer.content
 
 
+def test_a_name_that_is_not_ours_leads_to_ours(client: Client, settings: Any) -> None:
+    """Whoever opens the portal by its number reads its address and the setting; their own name is not repeated."""
+    settings.PORTAL_URL = "https://tls.house.example"
+
+    answer = client.get("/accounts/login/", headers={"host": "evil.example", "accept-language": "de"})
+
+    assert answer.status_code == 400
+    assert b'href="https://tls.house.example"' in answer.content
+    assert b"TLSPORTAL_ALLOWED_HOSTS" in answer.content
+    assert b"evil.example" not in answer.content
+    assert 'lang="de"' in answer.content.decode()
+
+
+def test_our_own_fault_needs_no_style_sheet(settings: Any) -> None:
+    """Between a new version and its collected files even this page would fail; it comes bare."""
+    manifest = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": manifest}}
+    settings.DEBUG = False
+
+    answer = server_error(RequestFactory().get("/"))
+
+    assert answer.status_code == 500
+    assert b"mail is not touched" in answer.content
+
+
 def test_our_own_fault_keeps_the_theme():
     """A failure in the night does not dazzle."""
     request = RequestFactory().get("/")
