@@ -13,6 +13,7 @@ from partners.models.pins import Certificate, Pin
 from partners.models.relays import GroupChange, OwnCertificate, Relay, RelayGroup, RelayToken, VantageToken
 from partners.models.releases import Approval, Artefact, Candidate, CandidateMap, Change, Head, Release
 from partners.models.rounds import RoundRow
+from partners.models.saved_views import DefaultView, SavedView
 from partners.models.standings import Standing, StandingSeen, StandingTally, StandingWords
 from partners.models.states import ComplianceInterval, VerdictRow
 from partners.models.walls import WallLink
@@ -36,6 +37,7 @@ __all__ = [
     "Contact",
     "Cycle",
     "DailyTally",
+    "DefaultView",
     "DnsSighting",
     "DomainChange",
     "DomainWatch",
@@ -59,6 +61,7 @@ __all__ = [
     "RelayToken",
     "Release",
     "RoundRow",
+    "SavedView",
     "Sighting",
     "Standing",
     "StandingSeen",

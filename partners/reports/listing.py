@@ -18,12 +18,24 @@ from partners.models.standings import HARM, HARM_RANKS, NEVER, RESTS_ON_END
 from partners.reports.partners import visible_channels
 from partners.reports.places import Place, Segment, neighbours
 
-__all__ = ["COUNTED", "HARM", "PAGE_ROWS", "SORTS", "Chosen", "ListRow", "PartnerList", "every_row", "partner_list"]
+__all__ = [
+    "COLUMNS",
+    "COUNTED",
+    "HARM",
+    "PAGE_ROWS",
+    "SORTS",
+    "Chosen",
+    "ListRow",
+    "PartnerList",
+    "every_row",
+    "partner_list",
+]
 
 PAGE_ROWS: Final = 50
 COUNTED: Final = 1000  # what a search finds is counted up to here
 SOON: Final = timedelta(days=14)  # what ends within is told in place of "as agreed"
 _BY_COLUMN: Final = {"name": (), "level": ("level",), "owner": ("owner_mail",)}
+COLUMNS: Final = ("level", "would", "hosts", "next", "owner", "seen")  # beside state and partner, in their order
 SORTS: Final = ("harm", "name", "level", "owner", "seen")
 _KEY_MAX: Final = 1000
 _CHUNK: Final = 500
@@ -43,6 +55,7 @@ _Tally = Mapping[tuple[str, str, str], int]
 class Chosen:
     """What the address of the list asks for; a word that means nothing chooses nothing.
 
+    cols: those of COLUMNS that are shown, with commas between them; "" for all.
     after, before: keys of the row beside which the page begins or ends, as PartnerList gives them.
     """
 
@@ -53,6 +66,7 @@ class Chosen:
     tag: str = ""
     mine: str = ""
     sort: str = "harm"
+    cols: str = ""
     after: str = ""
     before: str = ""
 
@@ -68,6 +82,7 @@ class Chosen:
             tag=asked.get("tag", "").replace("\0", "").strip()[:60],
             mine=_known(asked.get("mine", ""), {"1"}),
             sort=sort if sort.removeprefix("-") in SORTS else "harm",
+            cols=_shown(asked.get("cols", "")),
             after=asked.get("after", "")[:_KEY_MAX],
             before=asked.get("before", "")[:_KEY_MAX],
         )
@@ -77,6 +92,11 @@ class Chosen:
         """What an address says to choose the same, without the place of the page."""
         given = {("q" if one.name == "query" else one.name): getattr(self, one.name) for one in fields(self)}
         return {name: text for name, text in given.items() if text and name not in {"after", "before"}}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are shown beside state and partner."""
+        return tuple(self.cols.split(",")) if self.cols else COLUMNS
 
     @property
     def is_counted(self) -> bool:
@@ -190,6 +210,13 @@ def every_row(user: User, chosen: Chosen, *, now: datetime) -> Iterator[ListRow]
 
 def _known(word: str, words: Collection[str]) -> str:
     return word if word in words else ""
+
+
+def _shown(text: str) -> str:
+    """Return the columns of *text* that there are, in their order; "" where that is all or none."""
+    given = set(text[:_KEY_MAX].split(","))
+    kept = [name for name in COLUMNS if name in given]
+    return ",".join(kept) if len(kept) < len(COLUMNS) else ""
 
 
 def _standings(user: User) -> QuerySet[Standing, dict[str, Any]]:

@@ -15,17 +15,19 @@ from partners.templatetags.states import delivery_word, protection_word, state_m
 register = template.Library()
 
 # format_html() escapes whatever is filled in; what is mark-up already was made by it as well.
-_ROW: Final = """<tr>
+_FIRST: Final = """<tr>
 <td data-first>{state}</td>
 <td data-wide><a class="name" href="{url}">{name}</a><code class="sub nowrap">{key}</code></td>
-<td data-drop><span class="lvl">{level}</span><span class="sub">{promise}</span></td>
-<td data-wide>{would}{cause}</td>
-<td class="num nowrap" data-drop>{hosts}</td>
-<td class="nowrap" data-second>{ends}</td>
-<td data-drop class="nowrap">{owner}</td>
-<td class="num quiet nowrap" data-drop>{seen}</td>
-</tr>
 """
+_CELLS: Final = {
+    "level": '<td data-drop><span class="lvl">{level}</span><span class="sub">{promise}</span></td>\n',
+    "would": "<td data-wide>{would}{cause}</td>\n",
+    "hosts": '<td class="num nowrap" data-drop>{hosts}</td>\n',
+    "next": '<td class="nowrap" data-second>{ends}</td>\n',
+    "owner": '<td data-drop class="nowrap">{owner}</td>\n',
+    "seen": '<td class="num quiet nowrap" data-drop>{seen}</td>\n',
+}
+_LAST: Final = "</tr>\n"
 _STATE: Final = (
     '<span class="st" data-state="{0}"><svg class="mark" aria-hidden="true"><use href="{1}#s-{0}"></use></svg>'
     "{2}</span>"
@@ -38,14 +40,15 @@ _NO_DATE: Final = mark_safe('<span class="only-wide">-</span>')
 
 
 @register.simple_tag
-def partner_rows(rows: Iterable[Mapping[str, str]]) -> SafeString:
-    """Print *rows*, as web/rows.py words them."""
+def partner_rows(rows: Iterable[Mapping[str, str]], columns: Iterable[str]) -> SafeString:
+    """Print *rows*, as web/rows.py words them, with *columns* beside state and partner."""
+    shape = "".join((_FIRST, *(_CELLS[name] for name in columns), _LAST))
     icons, not_yet = static("icons.svg"), _("not released yet")
     mark = cache(lambda state: format_html(_STATE, state_mark(state), icons, state_word(state)))
     promise, would = cache(protection_word), cache(delivery_word)
     printed = [
         format_html(
-            _ROW,
+            shape,
             state=format_html(_STATE, "risk", icons, row["ends"]) if row["ends"] else mark(row["state"]),
             url=row["url"],
             name=row["name"],

@@ -72,6 +72,10 @@ PAGES = sorted(
         "portal-submit",
         "portal-withdraw",
         "wall",
+        "saved-view-open",
+        "saved-view-edit",
+        "saved-view-remove",
+        "saved-view-first",
         "wall-make",
         "wall-revoke",
     }

@@ -1,12 +1,12 @@
 """Partners: the list, its table as CSV, and a channel's page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -30,9 +30,11 @@ from partners.reports.notices import notices_of
 from partners.reports.partners import ChannelPage, channel_page
 from partners.reports.people import name_of
 from partners.reports.rollover import rollover_rows
+from partners.reports.saved_views import view_rows
 from partners.reports.shown import PinRow, chain_rows, matrix, pin_rows, shown_at
 from partners.reports.watching import look_state
 from partners.web.access import door, reader
+from partners.web.listed import COLUMN_WORDS, chips, chosen_of, list_url, view_tabs
 from partners.web.rows import worded_rows
 from partners.web.sheets import sheet
 from partners.web.ways import ways_out
@@ -41,31 +43,46 @@ _HEAD: Final = (
     "partner", "nexthop", "state", "cause", "agreed", "level", "postfix_would", "tls_status", "addresses_taking",
     "addresses", "certificate_ends", "owner", "seen",
 )  # fmt: skip
+# cell -> the column of the list that shows it; the others stand in every file
+_COLUMN_OF: Final[Mapping[str, str]] = {
+    "agreed": "level", "level": "level", "postfix_would": "would", "tls_status": "would", "addresses_taking": "hosts",
+    "addresses": "hosts", "certificate_ends": "next", "owner": "owner", "seen": "seen",
+}  # fmt: skip
 
 
 @require_safe
 @door("partner-list")
 def show_list(request: HttpRequest) -> HttpResponse:
-    """Show one page of the channels, worst first."""
-    now, chosen = timezone.now(), Chosen.of(request.GET)
-    found = partner_list(reader(request), chosen, now=now)
-    return render(request, "partners/partner_list.html", _list_context(found, chosen, now))
+    """Show one page of the channels, worst first; a bare address opens the view that the reader chose."""
+    now, person, chosen = timezone.now(), reader(request), chosen_of(request.GET)
+    saved = view_rows(person)
+    first = next((row for row in saved if row.opens_first), None)
+    if first is not None and not request.GET:  # "All" names an order, so that it is not this
+        return redirect("saved-view-open", pk=first.pk)
+    found = partner_list(person, chosen, now=now)
+    context = {**_list_context(found, chosen, now), "saved": view_tabs(saved, chosen)}
+    return render(request, "partners/partner_list.html", context)
 
 
 @require_safe
 @door("partner-list-csv")
 def show_csv(request: HttpRequest) -> HttpResponseBase:
     """Hand out what the list shows, all pages of it, as CSV whose cells no sheet takes for a formula."""
-    rows = every_row(reader(request), Chosen.of(request.GET), now=timezone.now())
-    return sheet("partners.csv", _HEAD, map(_cells, rows))
+    chosen = chosen_of(request.GET)
+    rows = every_row(reader(request), chosen, now=timezone.now())
+    places = _places(chosen)
+    return sheet("partners.csv", [_HEAD[one] for one in places], (_cells(row, places) for row in rows))
 
 
 @require_safe
 @door("partner-list-xlsx")
 def show_xlsx(request: HttpRequest) -> FileResponse:
     """Hand out what the list shows, all pages of it, as a workbook: numbers and dates as such, texts as texts."""
-    rows = every_row(reader(request), Chosen.of(request.GET), now=timezone.now())
-    return FileResponse(workbook(_("Partners"), _HEAD, map(_typed, rows)), filename="partners.xlsx", as_attachment=True)
+    chosen = chosen_of(request.GET)
+    rows = every_row(reader(request), chosen, now=timezone.now())
+    places = _places(chosen)
+    table = workbook(_("Partners"), [_HEAD[one] for one in places], (_typed(row, places) for row in rows))
+    return FileResponse(table, filename="partners.xlsx", as_attachment=True)
 
 
 @require_safe
@@ -146,38 +163,27 @@ def _list_context(found: PartnerList, chosen: Chosen, now: datetime) -> dict[str
         "chosen": chosen,
         "rows": worded_rows(found.rows, now=now),
         "views": [_view(word, found.counts.get(word, found.everything), chosen) for word in ("", *HARM)],
-        "chips": list(_chips(chosen)),
+        "chips": list(chips(chosen)),
         "heads": {name: _sorted(name, chosen) for name in SORTS},
-        "previous_url": _url(given, before=found.previous_key) if found.previous_key else "",
-        "next_url": _url(given, after=found.next_key) if found.next_key else "",
+        "previous_url": list_url(given, before=found.previous_key) if found.previous_key else "",
+        "next_url": list_url(given, after=found.next_key) if found.next_key else "",
         "csv_query": urlencode(given),
         "levels": [level.value for level in SecurityLevel],
         "protections": [one.value for one in Protection],
-        "hidden": {name: text for name, text in given.items() if name in {"state", "sort", "mine"}},
+        "hidden": {name: text for name, text in given.items() if name in {"state", "sort", "mine", "cols"}},
+        "columns": chosen.columns,
+        "column_words": [(name, word, name in chosen.columns) for name, word in COLUMN_WORDS.items()],
+        "beside_columns": {name: text for name, text in given.items() if name != "cols"},
     }
 
 
-def _url(given: Mapping[str, str], **more: str) -> str:
-    """Return the address of the list with *more* in place of what was given; an empty text takes away."""
-    return "?" + urlencode({name: text for name, text in {**given, **more}.items() if text})
-
-
 def _view(state: str, count: int, chosen: Chosen) -> dict[str, object]:
-    return {"state": state, "count": count, "url": _url(chosen.parameters, state=state), "on": chosen.state == state}
-
-
-def _chips(chosen: Chosen) -> Iterator[dict[str, str]]:
-    """Yield a chip for each filter beside the tabs, with the address that takes it away."""
-    filters = (
-        ("q", _("Search"), chosen.query),
-        ("level", _("Level"), chosen.level),
-        ("agreed", _("Agreed"), chosen.agreed),
-        ("tag", _("Tag"), chosen.tag),
-        ("mine", _("Owner"), _("me") if chosen.mine else ""),
-    )
-    for name, label, shown in filters:
-        if shown:
-            yield {"name": name, "label": label, "value": shown, "url": _url(chosen.parameters, **{name: ""})}
+    return {
+        "state": state,
+        "count": count,
+        "url": list_url(chosen.parameters, state=state),
+        "on": chosen.state == state,
+    }
 
 
 def _sorted(name: str, chosen: Chosen) -> dict[str, str]:
@@ -186,18 +192,24 @@ def _sorted(name: str, chosen: Chosen) -> dict[str, str]:
     backwards = chosen.sort.startswith("-")
     word = f"-{name}" if (current and not backwards) or (not current and name == "seen") else name
     state = ("descending" if backwards == (name != "harm") else "ascending") if current else ""
-    return {"url": _url(chosen.parameters, sort=word), "sorted": state}
+    return {"url": list_url(chosen.parameters, sort=word), "sorted": state}
 
 
-def _typed(row: ListRow) -> tuple[Cell, ...]:
+def _places(chosen: Chosen) -> list[int]:
+    """Return the places in _HEAD that are told: those of the columns that the list shows."""
+    return [place for place, name in enumerate(_HEAD) if _COLUMN_OF.get(name, "") in ("", *chosen.columns)]
+
+
+def _typed(row: ListRow, places: Sequence[int]) -> list[Cell]:
     """Return one row of the list as the cells of a workbook."""
-    texts = (row.name, row.key, row.state, row.cause, row.agreed, row.level, row.delivery, row.tls_status)
-    return (*texts, row.taking, row.hosts, row.ends_at, row.owner, row.seen_at)
+    cells = (
+        row.name, row.key, row.state, row.cause, row.agreed, row.level, row.delivery, row.tls_status, row.taking,
+        row.hosts, row.ends_at, row.owner, row.seen_at,
+    )  # fmt: skip
+    return [cells[one] for one in places]
 
 
-def _cells(row: ListRow) -> tuple[str, ...]:
+def _cells(row: ListRow, places: Sequence[int]) -> list[str]:
     """Return one row of the list as texts."""
-    plain = (
-        cell.isoformat() if isinstance(cell, datetime) else "" if cell is None else str(cell) for cell in _typed(row)
-    )
-    return tuple(plain)
+    typed = _typed(row, places)
+    return [cell.isoformat() if isinstance(cell, datetime) else "" if cell is None else str(cell) for cell in typed]
