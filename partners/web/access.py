@@ -29,6 +29,10 @@ ACCESS: dict[str, frozenset[str]] = {
     "partner-list": HOUSE,
     "partner-list-csv": HOUSE,
     "partner-list-xlsx": HOUSE,
+    "bulk-preview": TEAM,
+    "bulk-confirm": TEAM,
+    "bulk-result": TEAM,
+    "bulk-undo": TEAM,
     "saved-view-list": HOUSE,
     "saved-view-save": HOUSE,
     "saved-view-open": HOUSE,
@@ -72,6 +76,10 @@ ACCESS: dict[str, frozenset[str]] = {
     "relay-list": TEAM,
     "relay-token-make": TEAM,
     "relay-token-revoke": TEAM,
+    "watch": TEAM,
+    "watch-panel": TEAM,
+    "watch-csv": TEAM,
+    "watch-probe": TEAM,
     "audit-list": HOUSE,
     "audit-verify": HOUSE,
     "audit-csv": HOUSE,
@@ -160,12 +168,14 @@ def door(name: str) -> Callable[[View], View]:
 
 # A refused POST leads to the page with its form.
 _BEHIND = {
+    "bulk-confirm": "partner-list",
+    "bulk-undo": "bulk-result",
+    "saved-view-first": "saved-view-list",
+    "saved-view-remove": "saved-view-list",
     "partner-check": "partner-add",
     "channel-check": "channel-edit",
     "channel-authority": "channel-edit",
     "look-ask": "partner-add",
-    "saved-view-first": "saved-view-list",
-    "saved-view-remove": "saved-view-list",
     "partner-probe": "partner-detail",
     "invitation-send": "approvals",
     "pin-decide": "approvals",
@@ -178,6 +188,7 @@ _BEHIND = {
     "alert-snooze": "alert-list",
     "notice-renew": "notice-settings",
     "notice-remove": "notice-settings",
+    "watch-probe": "watch",
     "relay-token-make": "relay-list",
     "relay-token-revoke": "relay-list",
     "wall-make": "wall-list",
@@ -185,7 +196,7 @@ _BEHIND = {
     "portal-submit": "portal-home",
     "portal-withdraw": "portal-home",
 }
-_OF_ONE_ROW = frozenset({"candidate-detail", "channel-edit", "partner-detail", "release-detail"})
+_OF_ONE_ROW = frozenset({"bulk-result", "candidate-detail", "channel-edit", "partner-detail", "release-detail"})
 
 
 def _page_behind(name: str, path: str, kwargs: dict[str, Any]) -> str:

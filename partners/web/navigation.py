@@ -53,6 +53,7 @@ class Person:
 
 _LOOK_BACK = _("Look back and ahead")
 _SET_UP = _("Set-up")
+_WATCH = _("Look at servers")
 
 TEAM = (
     Row("today", _("Today"), "inbox", key="t"),
@@ -61,6 +62,7 @@ TEAM = (
     Row("approvals", _("Approvals"), "user-check", key="a"),
     Row("release-list", _("Releases"), "stack", key="r"),
     Row("relay-list", _("Relays"), "server"),
+    Row("watch", _("The watch"), "eye", _WATCH),
     Row("compliance", _("Compliance"), "chart", _LOOK_BACK, "c"),
     Row("certificate-list", _("Certificates"), "cert", _LOOK_BACK),
     Row("audit-list", _("Audit log"), "book", _LOOK_BACK),

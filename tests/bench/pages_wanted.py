@@ -18,6 +18,7 @@ PAGES = {
             "/alerts/",
             "/approvals/",
             "/relays/",
+            "/watch/",
             "/export/",
             "/settings/",
         )

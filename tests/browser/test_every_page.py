@@ -30,6 +30,7 @@ PAGES = {
         "/candidates/5/",
         "/export/",
         "/relays/",
+        "/watch/",
         "/audit/",
         "/certificates/",
         "/settings/",
