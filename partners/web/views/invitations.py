@@ -74,7 +74,7 @@ def send_again(request: HttpRequest, pk: int) -> HttpResponse:
 def tell_way(request: HttpRequest, invited: acts.Invited) -> HttpResponse:
     """Hand the link of *invited* over and say how it went: shown here only where the portal sends no mail.
 
-    A mail that failed is told with 200: the invitation stands, and many a proxy puts its own page in the place of a 502.
+    A mail that failed is told with 200: the invitation stands, and a proxy may put its own page in the place of a 502.
     """
     handed = hand_over(invited, by=reader(request), now=timezone.now())
     context = {"invitation": invited.invitation, "waits": invited.waits, "handed": handed}
