@@ -64,9 +64,20 @@ class Brixner:
     pins: dict[str, Pin] = field(default_factory=dict)
 
 
-def brixner(*, state: str = "compliant", days: int = 200, cause: str = "") -> Brixner:
-    """The channel in *state*; its old certificate is pinned, released, and shown everywhere; it ends in *days*."""
-    now, team, second = timezone.now(), editor(), approver()
+def brixner(
+    *,
+    state: str = "compliant",
+    days: int = 200,
+    cause: str = "",
+    people: tuple[User, User] | None = None,
+    number: int = 1,
+) -> Brixner:
+    """The channel in *state*; its old certificate is pinned, released, and shown everywhere; it ends in *days*.
+
+    people: an editor and an approver who are there already. number: of its release.
+    """
+    now = timezone.now()
+    team, second = people or (editor(), approver())
     team.first_name, team.last_name = "Lea", "Brandt"
     team.save()
     row = agreement("Brixner Achsen", state, by=team, since=now - timedelta(days=40), cause=cause)
@@ -77,7 +88,7 @@ def brixner(*, state: str = "compliant", days: int = 200, cause: str = "") -> Br
     new = self_signed(*NAMES, not_before=now - timedelta(days=1), not_after=now + timedelta(days=400))
     found = Brixner(row, row.partner, contact, team, second, old, new)
     found.pins["old"] = sent(found, old, by=team, at=now - timedelta(days=90))
-    accept(found, found.pins["old"], at=now - timedelta(days=89), number=1)
+    accept(found, found.pins["old"], at=now - timedelta(days=89), number=number)
     serve(found, *[old] * 4)
     return found
 
@@ -93,7 +104,7 @@ def accept(world: Brixner, pin: Pin, *, at: datetime, number: int) -> None:
     release = Release.objects.create(
         number=number, author=world.team, needs_second=False, published_at=at, published_by=world.team
     )
-    before = Change.objects.filter(channel=world.channel).order_by("pk").last()
+    before = Change.objects.filter(channel=world.channel).latest("pk")
     after = {**before.after, "pins": sorted({*before.after["pins"], pin.pk})}
     Change.objects.create(
         channel=world.channel, author=world.team, made_at=at, before=before.after, after=after, release=release

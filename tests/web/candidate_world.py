@@ -30,11 +30,11 @@ class World:
     candidate: Candidate
 
 
-def world() -> World:
-    """Return the world as of now: the guard looks at the age of facts."""
+def world(people: tuple[User, User, User] | None = None) -> World:
+    """Return the world as of now: the guard looks at the age of facts. people: eda, ann and bob, where they are there."""
     now = timezone.now()
     ensure_group(now=now)
-    eda, ann, bob = editor(), approver("ann"), approver("bob")
+    eda, ann, bob = people or (editor(), approver("ann"), approver("bob"))
     fjord = added("Fjordbank", "fjordbank.example", "encrypt", by=eda, now=now)
     polder = added("Polder Logistics", "polder-logistics.example", "encrypt", by=eda, now=now)
     first = published([fjord, polder], eda, now=now)
