@@ -10,6 +10,7 @@ from enum import Enum
 from partners.core.certificates import CertificateFacts, cert_fingerprint, certificate_facts, pkey_fingerprint
 from partners.core.errors import CertificateRefused
 from partners.core.observation import HostFacts, LookupStatus, NexthopFacts, PeerFacts, Stage, TlsaRecord
+from partners.core.second_look import other_leaf
 
 __all__ = ["Changed", "What", "dns_changes", "peer_changes"]
 
@@ -28,6 +29,7 @@ class What(Enum):
     ISSUER = "issuer"
     NAMES = "names"
     CHAIN = "chain"
+    SECOND_LEAF = "second-leaf"
     MX_SET = "mx-set"
     ADDRESSES = "addresses"
     DNSSEC = "dnssec"
@@ -38,7 +40,9 @@ class What(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One thing that moved. where: the MX host it is about, "" for the endpoint or the nexthop itself."""
+    """One thing that moved. where: the MX host it is about, the kind of key of a second certificate, or "" for the
+    endpoint or the nexthop itself.
+    """
 
     what: What
     before: str
@@ -47,7 +51,14 @@ class Changed:
 
 
 def peer_changes(before: PeerFacts, after: PeerFacts) -> tuple[Changed, ...]:
-    """Return what moved at one address between two sessions with one TLS profile."""
+    """Return what moved at one address between two sessions with one TLS profile.
+
+    Of two second looks the second certificate alone counts: the rest is told by the first.
+    """
+    if after.profile.leaf_key:
+        was, now = _second(before), _second(after)
+        kind = after.profile.leaf_key.upper()
+        return (Changed(What.SECOND_LEAF, _digest(was), _digest(now), kind),) if was != now else ()
     return tuple(_of_peer(before, after))
 
 
@@ -120,6 +131,11 @@ def _answer(peer: PeerFacts) -> str:
 
 def _told_features(peer: PeerFacts) -> bool:
     return peer.ehlo_code // 100 == 2
+
+
+def _second(peer: PeerFacts) -> tuple[bytes, ...]:
+    leaf = other_leaf(peer)
+    return () if leaf is None else (leaf,)
 
 
 def _digest(chain: tuple[bytes, ...]) -> str:

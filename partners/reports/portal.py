@@ -18,7 +18,8 @@ from partners.reports.drawings import MapLine, map_line
 from partners.reports.partners import own_channels
 from partners.reports.people import name_of
 from partners.reports.portal_rollover import NextCertificate, next_certificate, under_way
-from partners.reports.portal_servers import Seen, ServerRow, seen_of, server_rows
+from partners.reports.portal_servers import Seen, ServerRow, second_of, seen_of, server_rows
+from partners.reports.second_leaves import SecondLeaf
 from partners.reports.sentences import partner_sentence
 
 __all__ = ["Expectation", "HistoryRow", "PortalPage", "Say", "portal_page"]
@@ -69,6 +70,7 @@ class PortalPage:
     upcoming: NextCertificate | None
     refused: Pin | None
     servers: tuple[ServerRow, ...]
+    second: tuple[SecondLeaf, ...]
     expectation: Expectation
     history: tuple[HistoryRow, ...]
     pins: tuple[Pin, ...]
@@ -109,6 +111,7 @@ def portal_page(user: User, pk: int, *, now: datetime) -> PortalPage | None:
         upcoming=upcoming,
         refused=_refused(pins),
         servers=server_rows(seen, verdicts, pins, fresh=fresh, key=keys[0] if keys else "", digest=digest),
+        second=second_of(seen, channel, pins),
         expectation=_expectation(channel, keys, pins, verdicts),
         history=_history(pins, intervals, reader=user, own_people=own_people),
         pins=pins,

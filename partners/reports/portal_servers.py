@@ -1,7 +1,7 @@
 """How a partner's own servers are seen: one row per address that the DNS names, and which certificate it shows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,14 +17,15 @@ from partners.core.certificates import (
     spki_of,
 )
 from partners.core.errors import CertificateRefused
-from partners.core.facts_json import facts_from_json, profile_key
-from partners.core.observation import PERMISSIVE, NexthopFacts, PeerFacts
+from partners.core.facts_json import facts_from_json
+from partners.core.observation import NexthopFacts, PeerFacts
 from partners.core.outcome import Delivery
 from partners.core.reasons import Reason, command_by_hand
 from partners.models import Channel, DnsSighting, Endpoint, Pin, Sighting, VerdictRow
+from partners.reports.second_leaves import SEEN_TWICE, SecondLeaf, note_second, own_second_leaves
 from partners.reports.sentences import partner_sentence, reason_of
 
-__all__ = ["Leaf", "Seen", "ServerRow", "pin_of", "seen_of", "server_rows"]
+__all__ = ["Leaf", "Seen", "ServerRow", "pin_of", "second_of", "seen_of", "server_rows"]
 
 _MARKS: Final = {Delivery.DEFER.value: "bad", Delivery.BOUNCE.value: "bad", Delivery.UNKNOWN.value: "unk"}
 _ACCEPTED: Final = frozenset({Pin.State.ACTIVE, Pin.State.STAGED})
@@ -45,7 +46,8 @@ class Seen:
     """What is known of one address. leaf: None without TLS, or where the certificate cannot be read.
 
     seen_at: lies within the time in which the channel's own names led there. The same address may be looked at for
-    somebody else, earlier or more often, and no moment may tell of that.
+    somebody else, earlier or more often, and no moment may tell of that. second: DER of the certificate that a second
+    look saw there, None where there is no other.
     """
 
     mx_host: str
@@ -54,6 +56,7 @@ class Seen:
     tls_version: str = ""
     leaf: Leaf | None = None
     seen_at: datetime | None = None
+    second: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,13 @@ def seen_of(channel: Channel) -> tuple[Seen, ...]:
     """
     of_channel = DnsSighting.objects.filter(nexthop__channel=channel).select_related("observation")
     answers = of_channel.order_by("-current", "-first_seen")[:_ANSWERS]
-    sightings = Sighting.objects.filter(
-        current=True, endpoint__nexthops__channel=channel, endpoint__profile_key=profile_key(PERMISSIVE)
-    ).select_related("observation", "endpoint__address")
-    at = {str(one.endpoint.address.address): one for one in sightings}
+    sightings = Sighting.objects.filter(SEEN_TWICE, current=True, endpoint__nexthops__channel=channel)
+    at: dict[str, tuple[Sighting, PeerFacts]] = {}
+    second: dict[str, bytes] = {}
+    for one in sightings.select_related("observation", "endpoint__address"):
+        address, peer = str(one.endpoint.address.address), facts_from_json(one.observation.facts)
+        if isinstance(peer, PeerFacts) and not note_second(second, address, peer):
+            at[address] = one, peer
     named: dict[str, tuple[datetime, datetime]] = {}
     places: dict[tuple[str, str], None] = {}
     for answer in answers:
@@ -92,7 +98,18 @@ def seen_of(channel: Channel) -> tuple[Seen, ...]:
                 named[address] = min(since, answer.first_seen), max(until, answer.last_seen)
                 if answer.current:
                     places[host.name, address] = None
-    return tuple(_seen(name, address, at.get(address), named[address]) for name, address in places)
+    rows = [_seen(name, address, at.get(address), named[address]) for name, address in places]
+    first = {row.leaf.der for row in rows if row.leaf}
+    others = {address: der for address, der in second.items() if der not in first}
+    return tuple(replace(row, second=others.get(row.address)) for row in rows)
+
+
+def second_of(seen: Sequence[Seen], channel: Channel, pins: Sequence[Pin]) -> tuple[SecondLeaf, ...]:
+    """Return the second certificates of the servers *seen*, in the partner's words."""
+    others = {f"{row.mx_host} [{row.address}]": row.second for row in seen if row.second}
+    accepted = [digest for pin in pins if pin.state in _ACCEPTED for digest in pin.digests.values()]
+    own = channel.match.split() if channel.level == "fingerprint" else []
+    return own_second_leaves(others, [*own, *accepted])
 
 
 def pin_of(leaf: Leaf | None, pins: Sequence[Pin]) -> Pin | None:
@@ -122,11 +139,13 @@ def server_rows(
     return tuple(_row(one, judged.get(one.address), pins, fresh, command=(key, digest)) for one in seen)
 
 
-def _seen(mx_host: str, address: str, sighting: Sighting | None, named: tuple[datetime, datetime]) -> Seen:
-    endpoint: Endpoint | None = sighting.endpoint if sighting else None
-    facts = facts_from_json(sighting.observation.facts) if sighting else None
-    if sighting is None or endpoint is None or not isinstance(facts, PeerFacts):
+def _seen(
+    mx_host: str, address: str, found: tuple[Sighting, PeerFacts] | None, named: tuple[datetime, datetime]
+) -> Seen:
+    if found is None:
         return Seen(mx_host, address, 25)
+    sighting, facts = found
+    endpoint: Endpoint = sighting.endpoint
     chain = facts.tls.chain if facts.tls else ()
     version = facts.tls.version if facts.tls else ""
     since, until = named

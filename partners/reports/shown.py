@@ -1,7 +1,7 @@
 """What each address of a channel shows now: the matrix of hosts, the chains, the pins beside the keys seen."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,14 +13,26 @@ from django.utils.translation import ngettext
 
 from partners.core.certificates import CertificateFacts, cert_fingerprint, certificate_facts, pkey_fingerprint
 from partners.core.errors import CertificateRefused
-from partners.core.facts_json import facts_from_json, profile_key
-from partners.core.observation import PERMISSIVE, PeerFacts
+from partners.core.facts_json import facts_from_json
+from partners.core.observation import PeerFacts
 from partners.models import Channel, Pin, Sighting
 from partners.reports.findings import outcome_state, outcome_word
 from partners.reports.headline import short_cause
 from partners.reports.partners import HostRow
+from partners.reports.second_leaves import SEEN_TWICE, SecondLeaf, note_second, second_leaves
 
-__all__ = ["AddressRow", "Cell", "ChainRow", "PinRow", "Shown", "chain_rows", "matrix", "pin_rows", "shown_at"]
+__all__ = [
+    "AddressRow",
+    "Cell",
+    "ChainRow",
+    "PinRow",
+    "Shown",
+    "chain_rows",
+    "matrix",
+    "pin_rows",
+    "second_of",
+    "shown_at",
+]
 
 _NAMES_SHOWN: Final = 2
 _FAR_DAYS: Final = 60  # what ends later is told in months
@@ -33,13 +45,17 @@ Place = tuple[str, int]  # address and port
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The session with one address: TLS version and the chain, leaf first; digests: of leaf and key."""
+    """The session with one address: TLS version and the chain, leaf first; digests: of leaf and key.
+
+    second: DER of the certificate that a second look saw there, None where there is no other.
+    """
 
     version: str
     chain: tuple[CertificateFacts, ...]
     digests: frozenset[str]
     key_sha256: str
     certificate_sha256: str
+    second: bytes | None = None
 
     @property
     def leaf(self) -> CertificateFacts | None:
@@ -101,15 +117,28 @@ class PinRow:
 
 def shown_at(channel: Channel) -> Mapping[Place, Shown]:
     """Return what each address of *channel* showed last to a client that asks for nothing special; one query."""
-    rows = Sighting.objects.filter(
-        current=True, endpoint__nexthops__channel=channel, endpoint__profile_key=profile_key(PERMISSIVE)
-    ).select_related("observation", "endpoint__address")
+    rows = Sighting.objects.filter(SEEN_TWICE, current=True, endpoint__nexthops__channel=channel)
     found: dict[Place, Shown] = {}
-    for row in rows.distinct():
+    second: dict[Place, bytes] = {}
+    for row in rows.select_related("observation", "endpoint__address").distinct():
         facts = facts_from_json(row.observation.facts)
-        if isinstance(facts, PeerFacts) and facts.tls is not None:
-            found[str(row.endpoint.address.address), row.endpoint.port] = _shown(facts.tls.version, facts.tls.chain)
-    return found
+        place = (str(row.endpoint.address.address), row.endpoint.port)
+        if isinstance(facts, PeerFacts) and not note_second(second, place, facts) and facts.tls is not None:
+            found[place] = _shown(facts.tls.version, facts.tls.chain)
+    first = {one.chain[0].der for one in found.values() if one.chain}
+    others = {place: der for place, der in second.items() if der not in first}
+    return {place: replace(one, second=others.get(place)) for place, one in found.items()}
+
+
+def second_of(
+    channel: Channel, hosts: Sequence[HostRow], shown: Mapping[Place, Shown], pins: Sequence[PinRow]
+) -> tuple[SecondLeaf, ...]:
+    """Return the second certificates of the servers of *channel*."""
+    names = {(row.address, row.port): row.mx_host for row in hosts}
+    others = {f"{names.get(place, '')}[{place[0]}]": one.second for place, one in shown.items() if one.second}
+    accepted = [digest for row in pins if row.pin.state in _ACCEPTED for digest in row.pin.digests.values()]
+    own = channel.match.split() if channel.level == "fingerprint" else []
+    return second_leaves(others, [*own, *accepted])
 
 
 def pin_rows(channel: Channel, pins: Iterable[Pin]) -> tuple[PinRow, ...]:

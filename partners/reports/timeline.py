@@ -9,16 +9,17 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from partners.core.facts_json import facts_from_json, profile_key
+from partners.core.facts_json import facts_from_json
 from partners.core.moved import Changed, What, dns_changes, peer_changes
-from partners.core.observation import PERMISSIVE, NexthopFacts, PeerFacts
+from partners.core.observation import NexthopFacts, PeerFacts
 from partners.models import Channel, DnsSighting, DomainChange, Sighting
+from partners.reports.second_leaves import SEEN_TWICE
 
 __all__ = ["Seen", "seen_changes"]
 
 SIGHTINGS_MAX: Final = 60  # of each kind, the newest; what lies further back is in the database
 _TEXT_MAX: Final = 60
-_FINGERPRINTS: Final = frozenset({What.LEAF, What.KEY})
+_FINGERPRINTS: Final = frozenset({What.LEAF, What.KEY, What.SECOND_LEAF})
 _FINGERPRINT_SHOWN: Final = 23  # eight octets tell two of them apart
 
 WORDS: dict[What, Promise] = {
@@ -31,6 +32,7 @@ WORDS: dict[What, Promise] = {
     What.ISSUER: gettext_lazy("issuer"),
     What.NAMES: gettext_lazy("names"),
     What.CHAIN: gettext_lazy("intermediates"),
+    What.SECOND_LEAF: gettext_lazy("second certificate"),
     What.MX_SET: gettext_lazy("MX records"),
     What.ADDRESSES: gettext_lazy("addresses"),
     What.DNSSEC: gettext_lazy("DNSSEC"),
@@ -90,10 +92,9 @@ def seen_changes(channel: Channel) -> tuple[Seen, ...]:
 
 
 def _at_peers(channel: Channel) -> Iterator[tuple[datetime, str, bool, tuple[Changed, ...]]]:
-    """Yield what moved from one session to the next with each address, by the plain TLS profile."""
-    rows = Sighting.objects.filter(
-        endpoint__nexthops__channel=channel, endpoint__profile_key=profile_key(PERMISSIVE)
-    ).select_related("observation", "endpoint__address")
+    """Yield what moved from one session to the next with each address, by the plain TLS profile and by second looks."""
+    rows = Sighting.objects.filter(SEEN_TWICE, endpoint__nexthops__channel=channel)
+    rows = rows.select_related("observation", "endpoint__address")
     for before, after in _pairs(list(rows.distinct().order_by("-first_seen", "-pk")[:SIGHTINGS_MAX]), "endpoint_id"):
         was, now = _facts(before), _facts(after)
         if isinstance(was, PeerFacts) and isinstance(now, PeerFacts):

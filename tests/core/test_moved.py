@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from partners.core.moved import What, dns_changes, peer_changes
-from partners.core.observation import Dnssec, LookupStatus, Stage, TlsaFacts, TlsaRecord, TlsFacts
+from partners.core.observation import Dnssec, LookupStatus, Stage, TlsaFacts, TlsaRecord, TlsFacts, TlsProfile
 from tests.core.judged import GOOD, MX, MX2, ROOT, dns, host, peer
 from tests.kit.ca import Certificate, root_ca
 
@@ -50,6 +50,18 @@ class TestPeer:
 
         assert change.what is What.CHAIN
         assert "Beside" in change.after
+
+    def test_a_second_certificate_is_told_by_itself(self):
+        """Gained, renewed and gone; what else the second look met is told by the first."""
+        asked = replace(peer(), profile=TlsProfile(leaf_key="rsa"))
+        none = replace(asked, tls=None, ended=Stage.HANDSHAKE, stop="tls")
+        one = replace(asked, tls=TlsFacts("TLSv1.2", "", (root_ca("R").leaf("mx.example.com", key="rsa2048").der,)))
+
+        (gained,) = peer_changes(none, one)
+
+        assert (gained.what, gained.before, gained.where) == (What.SECOND_LEAF, "", "RSA")
+        assert kinds(peer_changes(one, none)) == [What.SECOND_LEAF]
+        assert peer_changes(one, replace(one, tls=replace(one.tls, version="TLSv1.1"))) == ()
 
     def test_starttls_lost_and_gained(self):
         """Told from the features alone, whatever else ended the session."""

@@ -31,7 +31,7 @@ from partners.reports.partners import ChannelPage, channel_page
 from partners.reports.people import name_of
 from partners.reports.rollover import rollover_rows
 from partners.reports.saved_views import view_rows
-from partners.reports.shown import PinRow, chain_rows, matrix, pin_rows, shown_at
+from partners.reports.shown import PinRow, chain_rows, matrix, pin_rows, second_of, shown_at
 from partners.reports.watching import look_state
 from partners.web.access import door, reader
 from partners.web.listed import COLUMN_WORDS, chips, chosen_of, list_url, view_tabs
@@ -60,7 +60,7 @@ def show_list(request: HttpRequest) -> HttpResponse:
     if first is not None and not request.GET:  # "All" names an order, so that it is not this
         return redirect("saved-view-open", pk=first.pk)
     found = partner_list(person, chosen, now=now)
-    context = {**_list_context(found, chosen, now), "saved": view_tabs(saved, chosen)}
+    context = {**_list_context(found, chosen, now), "saved": view_tabs(saved, chosen), "can_pick": person.is_mail_team}
     return render(request, "partners/partner_list.html", context)
 
 
@@ -116,6 +116,7 @@ def _page_context(page: ChannelPage, now: datetime) -> dict[str, Any]:
         "head": headline(page, now=now, digest=_digest()),
         "cells": matrix(page.hosts, seen, channel, pins, now=now),
         "chains": chain_rows(seen, level=channel.level, now=now),
+        "second": second_of(channel, page.hosts, seen, pins),
         "pins": pins,
         "own_digests": channel.level == SecurityLevel.FINGERPRINT.value and bool(channel.match),
         "compared": compared(page, pins, seen),
