@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from django.db import IntegrityError, transaction
@@ -11,7 +11,7 @@ from partners.actions.journal import tell_audit
 from partners.core.errors import TemporaryFault
 from partners.models import AuditEntry, User
 
-__all__ = ["record", "verify_chain"]
+__all__ = ["record", "record_all", "verify_chain"]
 
 _ATTEMPTS = 20  # two writers meet now and then; twenty conflicts in a row mean something else is wrong
 _CHUNK = 1000
@@ -26,18 +26,29 @@ def record(
     prev_hash is unique: of two writers at once the second one waits, fails, and takes the first one's hash as its own
     predecessor. A read lock would do the same for longer.
     """
-    fields = {"at": now, "by": by, "act": act, "subject": subject[:300], "detail": dict(detail or {})}
+    (entry,) = record_all(act, [(subject, detail or {})], by=by, now=now)
+    return entry
+
+
+def record_all(
+    act: str, subjects: Sequence[tuple[str, Mapping[str, object]]], *, by: User | None, now: datetime
+) -> list[AuditEntry]:
+    """Append one entry for each (subject, detail) of *subjects*, in their order, as record() appends one."""
     for _ in range(_ATTEMPTS):
         previous = AuditEntry.objects.order_by("-pk").values_list("entry_hash", flat=True).first() or ""
-        entry = AuditEntry(**fields, prev_hash=previous)
-        entry.entry_hash = _entry_hash(entry)
+        entries = []
+        for subject, detail in subjects:
+            entry = AuditEntry(at=now, by=by, act=act, subject=subject[:300], detail=dict(detail), prev_hash=previous)
+            previous = entry.entry_hash = _entry_hash(entry)
+            entries.append(entry)
         try:
             with transaction.atomic():
-                entry.save(force_insert=True)
+                AuditEntry.objects.bulk_create(entries)
         except IntegrityError:
             continue
-        tell_audit(entry)
-        return entry
+        for entry in entries:
+            tell_audit(entry)
+        return entries
     raise TemporaryFault("audit trail", "it is being written by too many at once", "try again")
 
 

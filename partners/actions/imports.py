@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 
 from partners.actions import audit
 from partners.actions.access import demand_editor
+from partners.actions.adding_many import Wanted, add_channels
 from partners.actions.maps import keys_of
-from partners.actions.partners import add_partner, check_partner
+from partners.actions.partners import check_partner
 from partners.actions.relay_groups import ensure_group, settings_of
-from partners.actions.standings import restand
 from partners.core.entry import PolicyEntry
 from partners.core.errors import EntryRefused, PortalError
 from partners.core.levels import Protection, SecurityLevel
@@ -25,7 +25,6 @@ from partners.models import Nexthop, Partner, RelayGroup, User
 
 __all__ = ["ImportLine", "ImportReport", "import_policy"]
 
-_AT_ONCE = 1000  # channels whose kept rows are written at a time
 _AGREED = {
     SecurityLevel.NONE: Protection.NONE,
     SecurityLevel.MAY: Protection.NONE,
@@ -79,38 +78,36 @@ def import_policy(content: bytes, *, by: User | None, now: datetime, dry_run: bo
     """Draft one channel per entry of the table *content*; a second import of the same table changes nothing.
 
     Comments above an entry stay with it, those at the end with the last one. The agreed protection is what the level
-    gives; whoever knows the agreement edits it. All lines that can be taken are, in one transaction; a dry run says
-    the same of each. by: None at the console, where nothing is written then.
+    gives; whoever knows the agreement edits it. All lines that can be taken are, in one transaction, which begins once
+    all of them are looked at (StaleRefused where somebody took a key since); a dry run says the same of each. by: None
+    at the console, where nothing is written then.
     """
     if by is None:
         dry_run = True
     else:
         demand_editor(by)
+    known = _Known.read()
+    report = ImportReport(_lines_of(content, known, by=by), dry_run)
+    if by is None or dry_run:
+        return report
     with transaction.atomic():
-        if not dry_run:
-            ensure_group(now=now)
-        known = _Known.read()
-        report = ImportReport(_lines_of(content, known, by=by, now=now, dry_run=dry_run), dry_run)
-        for start in range(0, len(known.made), _AT_ONCE):
-            restand(known.made[start : start + _AT_ONCE])
-        if not dry_run:
-            detail = {state: report.count(state) for state in ("taken", "present", "refused")}
-            audit.record("policy.imported", "policy table", by=by, now=now, detail=detail)
+        ensure_group(now=now)
+        add_channels(known.made, by=by, now=now)
+        detail = {state: report.count(state) for state in ("taken", "present", "refused")}
+        audit.record("policy.imported", "policy table", by=by, now=now, detail=detail)
     return report
 
 
-def _lines_of(
-    content: bytes, known: "_Known", *, by: User | None, now: datetime, dry_run: bool
-) -> tuple[ImportLine, ...]:
+def _lines_of(content: bytes, known: "_Known", *, by: User | None) -> tuple[ImportLine, ...]:
     """Take each line of *content*; return what became of it, by number."""
-    releases = [settings_of(group).postfix for group in RelayGroup.objects.all()] or [settings_of(RelayGroup()).postfix]
+    releases = [settings_of(group).postfix for group in known.groups or [RelayGroup()]]
     table = parse(content, min(releases))
     told = _findings_by_number(table)
     lines: list[ImportLine] = []
     for line in table.lines:
         is_last = line is table.lines[-1]
         comments = [*line.comments, *line.within, *(table.trailing if is_last else ())]
-        lines.append(_take(line, comments, told.get(line.number, []), known, by=by, now=now, dry_run=dry_run))
+        lines.append(_take(line, comments, told.get(line.number, []), known, by=by))
     numbers = {line.number for line in table.lines}
     for number, findings in told.items():
         if number not in numbers:
@@ -124,25 +121,28 @@ def _lines_of(
 class _Known:
     """What the portal holds, and what this import has taken so far; read once, for no line asks again.
 
-    keys: every key that is there. taken: folded key -> key of this table. names, homes: partner by name, and by the
-    mail domain that one of its keys is about. made: channels of this import.
+    keys: every key that is there. rows: its row by the folded key. taken: folded key -> key of this table. names,
+    homes: partner by name, and by the mail domain that one of its keys is about. groups: all relay groups. made: the
+    channels of this import.
     """
 
     keys: set[str]
+    rows: dict[str, Nexthop]
     taken: dict[str, str]
     names: dict[str, Partner]
     homes: dict[str, Partner]
-    made: list[int]
+    groups: list[RelayGroup]
+    made: list[Wanted]
 
     @classmethod
     def read(cls) -> "_Known":
-        """Read the keys and partners there are, in two queries."""
+        """Read the keys, partners and relay groups there are, in three queries."""
         names = {one.name: one for one in Partner.objects.all()}
-        known = cls(set(), {}, names, {}, [])
-        by_pk = {one.pk: one for one in names.values()}
-        for key, partner in Nexthop.objects.order_by("pk").values_list("key", "channel__partner"):
-            known.keys.add(key)
-            known.settle(Key.parse(key), by_pk[partner])
+        known = cls(set(), {}, {}, names, {}, list(RelayGroup.objects.all()), [])
+        for row in Nexthop.objects.select_related("channel__partner").order_by("pk"):
+            known.keys.add(row.key)
+            known.rows[row.table_key] = row
+            known.settle(Key.parse(row.key), row.channel.partner)
         return known
 
     def settle(self, nexthop: Key, partner: Partner) -> None:
@@ -170,10 +170,8 @@ def _take(
     known: _Known,
     *,
     by: User | None,
-    now: datetime,
-    dry_run: bool,
 ) -> ImportLine:
-    """Draft one line; return what became of it."""
+    """Look at one line, and want a channel for it where it can be taken; return what becomes of it."""
     if line.entry is None or any(finding.severity is Severity.TABLE for finding in findings):
         return ImportLine(line.number, line.key, "refused", _causes(findings) or _("it is no entry"))
     nexthop = line.entry.nexthop
@@ -187,15 +185,11 @@ def _take(
     partner = known.partner_of(nexthop)
     try:
         fields = _fields_of(line.entry, comments)
-        if by is None or dry_run:
-            check_partner(nexthop.host, fields, by=by)
-            home = partner or Partner(name=nexthop.host)
-        else:
-            channel = add_partner(nexthop.host, **fields, partner=partner, stands=False, by=by, now=now).channel
-            known.made.append(channel.pk)
-            home = channel.partner
+        shot = check_partner(nexthop.host, fields, by=by, there=known.rows, groups=known.groups)
     except PortalError as refused:
         return ImportLine(line.number, key, "refused", refused.told_in(_))
+    home = partner or Partner(name=nexthop.host, owner=by)
+    known.made.append(Wanted(home, shot))
     known.settle(nexthop, home)
     known.taken |= {table_key(one): one for one in keys}
     return ImportLine(line.number, key, "taken", _causes(findings), home.name, partner is None)

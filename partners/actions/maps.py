@@ -168,14 +168,16 @@ def keys_of(nexthops: str | Sequence[str]) -> set[str]:
     return {key for text in texts for key in Nexthop.parse(text).keys()}  # noqa: SIM118  no mapping
 
 
-def demand_entries(shot: Snapshot, channel: Channel) -> None:
+def demand_entries(shot: Snapshot, channel: Channel, groups: Sequence[RelayGroup] | None = None) -> None:
     """Raise EntryRefused where a relay group could not take the entries of *shot*.
 
-    Before the first group is named, the oldest supported release stands for it: nothing is taken unchecked.
+    Before the first group is named, the oldest supported release stands for it: nothing is taken unchecked. groups: all
+    of them, where the caller has read them.
     """
     if shot["removed"]:
         return
-    for group in RelayGroup.objects.all() or [RelayGroup(name=DEFAULT_GROUP)]:
+    there = RelayGroup.objects.all() if groups is None else groups
+    for group in there or [RelayGroup(name=DEFAULT_GROUP)]:
         render_group(group, {channel.pk or 0: shot})
 
 

@@ -1,6 +1,6 @@
 """Partners and their channels: every edit is a Change that the next release may take along."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from partners.core.agreement import falls_below
 from partners.core.errors import ActionRefused, EntryRefused, RefusedInput, StaleRefused
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.names import table_key
-from partners.models import Change, Channel, Nexthop, Partner, User
+from partners.models import Change, Channel, Nexthop, Partner, RelayGroup, User
 
 __all__ = [
     "EDITABLE",
@@ -53,7 +53,6 @@ def add_partner(
     partner: Partner | None = None,
     pins: Sequence[bytes | str] = (),
     seen: Sequence[str] = (),
-    stands: bool = True,
     **fields: str,
 ) -> Change:
     """Add partner, channel and keys with their first Change, or nothing at all.
@@ -62,7 +61,6 @@ def add_partner(
     own. fields: match, protocols, ciphers, exclude, servername, comment, as edit_channel takes them.
     pins: fingerprints or certificates that people gave, for level fingerprint; they join match=, and each is proposed
     as a pin. seen: of what match= holds, the keys that only our probe saw (Proposal.seen); each is proposed as such.
-    stands: False where the caller restands all its channels at once, in the same transaction.
     Raises EntryRefused for what a relay group's Postfix would refuse or another channel has, RefusedInput for the rest.
     """
     demand_editor(by)
@@ -85,22 +83,29 @@ def add_partner(
         audit.record("channel.added", f"partner {channel.partner.pk}", by=by, now=now, detail=detail)
         propose_given(channel, announced, by=by, now=now)
         propose_seen(channel, seen, shot["match"], by=by, now=now)
-        if stands:
-            restand([channel.pk])
+        restand([channel.pk])
     return change
 
 
-def check_partner(name: str, given: Mapping[str, Any], *, by: User | None = None) -> Snapshot:
+def check_partner(
+    name: str,
+    given: Mapping[str, Any],
+    *,
+    by: User | None = None,
+    there: Mapping[str, Nexthop] | None = None,
+    groups: Sequence[RelayGroup] | None = None,
+) -> Snapshot:
     """Return the snapshot that add_partner would keep, and write nothing; the same refusals.
 
-    by: an editor is told which row has a key already; without one nobody is named.
+    by: an editor is told which row has a key already; without one nobody is named. there, groups: all rows by their
+    folded key with their partners, and all relay groups, where the caller has read them; then nothing is asked.
     """
     if not name or len(name) > _NAME_MAX or not name.isprintable():
         raise RefusedInput(_("partner"), _("its name is missing, too long or not printable"), _("name the company"))
     shot = _with_fields(_blank(), given)
-    _demand_free(shot["nexthops"], by=by)
+    _demand_free(shot["nexthops"], by=by, there=there)
     demand_pin(shot)
-    demand_entries(shot, Channel())
+    demand_entries(shot, Channel(), groups)
     return shot
 
 
@@ -297,10 +302,16 @@ def _member(kind: type[SecurityLevel] | type[Protection], name: str, value: Any)
         ) from cause
 
 
-def _demand_free(keys: Sequence[str], channel: Channel | None = None, *, by: User | None = None) -> None:
+def _demand_free(
+    keys: Sequence[str],
+    channel: Channel | None = None,
+    *,
+    by: User | None = None,
+    there: Mapping[str, Nexthop] | None = None,
+) -> None:
     """Raise EntryRefused where Postfix would find one of *keys* under a row there is; the database decides again.
 
-    by: who asks. Only somebody of the mail team is told whose row it is.
+    by: who asks. Only somebody of the mail team is told whose row it is. there: as check_partner takes it.
     """
     folded: dict[str, str] = {}
     for key in keys:
@@ -308,7 +319,12 @@ def _demand_free(keys: Sequence[str], channel: Channel | None = None, *, by: Use
         if other != key:
             cause = _("Postfix folds it to the same key as %s, which is named as well") % other
             raise EntryRefused(_("nexthop %s") % key, cause, _("name one of the two"))
-    for row in Nexthop.objects.filter(table_key__in=folded).select_related("channel__partner").order_by("pk"):
+    rows: Iterable[Nexthop]
+    if there is None:
+        rows = Nexthop.objects.filter(table_key__in=folded).select_related("channel__partner").order_by("pk")
+    else:
+        rows = [there[one] for one in folded if one in there]
+    for row in rows:
         key = folded[row.table_key]
         if channel is None or row.channel_id != channel.pk:
             raise EntryRefused(_("nexthop %s") % key, _taken(row, key, by), _("edit that channel instead"))
