@@ -38,6 +38,7 @@ PAGES: dict[str, dict[str, str]] = {
         "settings-group": "/settings/groups/main/",
         "settings-new-group": "/settings/new-group/",
         "settings-notices": "/settings/notices/",
+        "settings-vantages": "/settings/vantages/",
         "settings-ours": "/settings/our-certificates/",
         "wall-list": "/compliance/screens/",
         "wall": "",

@@ -37,7 +37,7 @@ PAGES = {
         "/accounts/password/change/",
         "/accounts/2fa/",
     ),
-    "anna": ("/approvals/", "/candidates/5/", "/settings/new-group/", "/settings/groups/main/"),
+    "anna": ("/settings/vantages/", "/approvals/", "/candidates/5/", "/settings/new-group/", "/settings/groups/main/"),
     "mara": ("/compliance/", "/compliance/?within=30", "/partners/"),
     "pia": ("/portal/", "/portal/help/"),
 }

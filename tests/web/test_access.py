@@ -60,6 +60,8 @@ PAGES = sorted(
         "relay-group-add",
         "audit-verify",
         "watch-probe",
+        "vantage-make",
+        "vantage-revoke",
         "release-detail",
         "export-download",
         "export-ca",
