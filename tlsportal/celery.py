@@ -1,9 +1,10 @@
 """The Celery app and the whole beat schedule: the only list of what runs when.
 
 A task carries no payload: its name means "drain this queue of rows". What is due is a query on rows, so a lost
-message costs one tick and a doubled one does no harm. Two queues with a worker each:
+message costs one tick and a doubled one does no harm. Three queues:
 
     probe      connects to partners' mail servers; may take long
+    slow       does so where they answer late or not at all; takes minutes, in a process of the same worker
     control    releases, alerts and "probe now": never waits behind a probe
 """
 
@@ -20,6 +21,7 @@ from django_structlog.celery.steps import DjangoStructLogInitStep
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tlsportal.settings")
 
 PROBE_QUEUE = "probe"
+SLOW_QUEUE = "slow"
 CONTROL_QUEUE = "control"
 PUBLISH_TIMEOUT_SECONDS = 0.2  # a saved form must not wait for a dead broker
 WORKER_TIMEOUT_SECONDS = 5.0  # a worker may wait for a slow one: nobody looks on
@@ -42,6 +44,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "probe what is due": tick("partners.tasks.probing.probe_due", every=30, queue=PROBE_QUEUE),
+    "probe what is slow": tick("partners.tasks.probing.probe_slow", every=30, queue=SLOW_QUEUE),
     "probe what is asked for": tick("partners.tasks.probing.probe_asked", every=15, queue=CONTROL_QUEUE),
     "judge again": tick("partners.tasks.alerts.judge_stale", every=60, queue=CONTROL_QUEUE),
     "tell of alerts": tick("partners.tasks.alerts.deliver_due", every=30, queue=CONTROL_QUEUE),

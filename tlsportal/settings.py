@@ -286,6 +286,7 @@ PROBE_SOURCE = _text("PROBE_SOURCE")  # the address connections come from; empty
 PROBE_CLIENT_CERT = _text("PROBE_CLIENT_CERT")  # PEM files, as smtp_tls_cert_file and smtp_tls_key_file
 PROBE_CLIENT_KEY = _text("PROBE_CLIENT_KEY")
 PROBE_SLOTS = _whole_number("PROBE_SLOTS", 200, least=1, most=5000)  # sessions at once of one worker
+PROBE_SLOW_SLOTS = _whole_number("PROBE_SLOW_SLOTS", 20, least=1, most=1000)  # of its slow lane, beside those
 PROBE_PAUSE_SECONDS = _whole_number("PROBE_PAUSE", 5, least=0, most=3600)  # between two visits to one address
 PROBE_PROVIDER_RATE = _whole_number("PROBE_PROVIDER_RATE", 20, least=0, most=1000)  # visits a second; 0: no limit
 KEEP_DAYS = _whole_number("KEEP_DAYS", 400, least=30, most=36500)  # history of what was seen and judged

@@ -1,4 +1,4 @@
-"""What `python3 manage.py up` runs: broker, web, a worker for each queue, beat; one log, and an end that is clean.
+"""What `python3 manage.py up` runs: broker, web, two workers, beat; one log, and an end that is clean.
 
 Standard library only. The order of a start: data directory and its lock, the port, the broker, `manage.py prepare`
 (schema, static files, the first person's link), then web and workers. Everything that is kept lives in the data
@@ -309,7 +309,7 @@ def _start_all(children: Children, plan: Plan, environment: dict[str, str], stop
     children.start("web", [*web, "tlsportal.wsgi:application"], environment)
     worker = [python, "-m", "celery", "--quiet", "-A", "tlsportal.celery", "worker", "--loglevel", "INFO"]
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    children.start("probe", [*worker, "-Q", "probe", "-n", "probe@%h", "-c", "1"], environment)
+    children.start("probe", [*worker, "-Q", "probe,slow", "-n", "probe@%h", "-c", "2"], environment)
     children.start("control", [*worker, "-Q", "control", "-n", "control@%h", "-c", "2", "--beat"], environment)
     _await(children, (plan.bind, plan.port), WEB_START_SECONDS, stops, "the web server")
 

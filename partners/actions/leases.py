@@ -113,6 +113,7 @@ class AddressClaim:
     leaf_ends: list[datetime] = field(default_factory=list)
     is_moved: bool = False
     vantage: str = HERE
+    longest: timedelta | None = None  # of its sessions that gave a fact
 
 
 Claim = NexthopClaim | LookClaim | AddressClaim
@@ -164,14 +165,17 @@ def spoken_to(now: datetime, only: Collection[int] | None = None) -> Q:
 
 
 def claim_addresses(
-    limit: int, *, now: datetime, only: Collection[int] | None = None, vantage: str = HERE
+    limit: int, *, now: datetime, only: Collection[int] | None = None, vantage: str = HERE, is_slow: bool = False
 ) -> list[AddressClaim]:
-    """Claim up to *limit* addresses that are due at *vantage* and have not asked for rest.
+    """Claim up to *limit* addresses of one lane that are due at *vantage* and have not asked for rest.
 
     only: those of the nexthops with these primary keys, and of fresh looks. An address that neither a nexthop nor a
-    fresh look names is never spoken to; what manners.py holds back is due later.
+    fresh look names is never spoken to; what manners.py holds back is due later. is_slow: of the slow lane, where those
+    that somebody waits for come first.
     """
-    rows = _take(_due_addresses(now, only, vantage).order_by("due_at"), limit, hold=partial(held_back, now=now))
+    due = _due_addresses(now, only, vantage, is_slow=is_slow)
+    order = (F("asked_at").asc(nulls_last=True), "due_at") if is_slow else ("due_at",)
+    rows = _take(due.order_by(*order), limit, hold=partial(held_back, now=now))
     targets: dict[int, list[Target]] = {row.pk: [] for row in rows}
     for one in Endpoint.objects.filter(spoken_to(now), address__in=rows).order_by("pk") if rows else ():
         targets[one.address_id].append(Target(one.pk, one.port, profile_from_json(one.profile)))
@@ -188,9 +192,9 @@ def claim_addresses(
     ]
 
 
-def due_soon(within: timedelta, *, now: datetime, only: Collection[int] | None = None) -> bool:
+def due_soon(within: timedelta, *, now: datetime, only: Collection[int] | None = None, is_slow: bool = False) -> bool:
     """Whether an address that is not due yet will be, so soon that a round may wait for it."""
-    return _due_addresses(now + within, only, HERE).filter(due_at__gt=now).exists()
+    return _due_addresses(now + within, only, HERE, is_slow=is_slow).filter(due_at__gt=now).exists()
 
 
 def renew(claims: Collection[Claim]) -> None:
@@ -251,14 +255,14 @@ def _due(rows: "QuerySet[Row]", now: datetime) -> "QuerySet[Row]":
     return rows.filter(_FREE, due_at__lte=now, set_aside_at__isnull=True)
 
 
-def _due_addresses(now: datetime, only: Collection[int] | None, vantage: str) -> "QuerySet[Address]":
-    """Return the addresses of *vantage* that are due, that have rested, and that somebody names."""
+def _due_addresses(now: datetime, only: Collection[int] | None, vantage: str, *, is_slow: bool) -> "QuerySet[Address]":
+    """Return the addresses of one lane of *vantage* that are due, that have rested, and that somebody names."""
     named = Endpoint.objects.filter(spoken_to(now, only), address=OuterRef("pk"))
     rested = Q(backed_off_until__isnull=True) | Q(backed_off_until__lte=now)
     if settings.PROBE_PAUSE_SECONDS:
         pause = timedelta(seconds=settings.PROBE_PAUSE_SECONDS)
         rested &= Q(claimed_at__isnull=True) | Q(claimed_at__lte=Now() - pause)
-    return _due(Address.objects.filter(rested, vantage=vantage), now).filter(Exists(named))
+    return _due(Address.objects.filter(rested, vantage=vantage, is_slow=is_slow), now).filter(Exists(named))
 
 
 def _take(due: "QuerySet[Row]", limit: int, *, hold: Callable[[list[Any]], set[int]] | None = None) -> list[Row]:

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 from django.utils.timezone import get_default_timezone
 
 from partners.actions.rows import update_rows
 from partners.core.schedule import Quiet, quiet_until
+from partners.core.slow_lane import HELD_LONGEST
 from partners.models import Address, Endpoint
 
 __all__ = ["PACE_SECONDS", "held_back"]
@@ -47,7 +48,8 @@ def _met_elsewhere(rows: Sequence[Address], *, now: datetime) -> dict[int, datet
     known = dict(others.values_list("pk", "address"))
     if not known:
         return {}
-    free = others.exclude(lease_until__gt=Now(), claimed_at__gt=Now() - LONGEST_VISIT).order_by("pk")
+    visit = Q(claimed_at__gt=Now() - LONGEST_VISIT) | Q(claimed_at__gt=Now() - HELD_LONGEST, is_slow=True)
+    free = others.exclude(visit, lease_until__gt=Now()).order_by("pk")
     if connection.features.has_select_for_update_skip_locked:
         free = free.select_for_update(skip_locked=True, no_key=True)
     busy = {known[pk] for pk in known.keys() - set(free.values_list("pk", flat=True))}

@@ -6,7 +6,7 @@ reports is dropped, for another worker has the row by now.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
@@ -22,6 +22,7 @@ from partners.actions.standings import note_seen
 from partners.core.certificates import clean_text
 from partners.core.observation import NotMeasured, NotMeasuredCause, PeerFacts
 from partners.core.schedule import CRASHES_MAX, next_look, next_try
+from partners.core.slow_lane import TIMEOUTS, Lane, next_lane
 from partners.core.vantage import seen_key
 from partners.models import Address, Endpoint, Nexthop, Sighting
 
@@ -93,6 +94,7 @@ def _mark_endpoints(rows: Sequence[Result], leaf_ends: Mapping[bytes, datetime])
         row.claim.open.discard(row.target.pk)
         if isinstance(facts, PeerFacts):
             marked.append(Endpoint(pk=row.target.pk, tried_at=facts.seen_at))
+            row.claim.longest = max(row.claim.longest or timedelta(0), timedelta(milliseconds=facts.duration_ms))
             chain = facts.tls.chain if facts.tls else ()
             row.claim.leaf_ends += [leaf_ends[chain[0]]] if chain and chain[0] in leaf_ends else []
             row.claim.failed |= {NotMeasuredCause.TEMPORARY_REPLY.value} if _asks_for_rest(facts) else set()
@@ -150,7 +152,7 @@ def _end_leases(ended: Sequence[tuple[Address, AddressClaim]], paces: Mapping[in
         pace = paces.get(address.pk, Pace())
         _set_due(address, claim, pace, is_untried=address.pk in waiting, now=now)
     names = ["lease_token", "lease_until", "crashes", "set_aside_at", "failing_since", "due_at", "backed_off_until"]
-    update_rows([address for address, _claim in ended], [*names, "asked_at"])
+    update_rows([address for address, _claim in ended], [*names, "asked_at", "is_slow", "streak"])
 
 
 def _set_due(address: Address, claim: AddressClaim, pace: Pace, *, is_untried: bool, now: datetime) -> None:
@@ -163,6 +165,9 @@ def _set_due(address: Address, claim: AddressClaim, pace: Pace, *, is_untried: b
         set_aside(address, now=now)
     if failed == {NotMeasuredCause.CANCELLED.value}:
         return
+    lane = Lane(address.is_slow, address.streak)
+    lane = next_lane(lane, is_timed_out=bool(failed & TIMEOUTS), longest=claim.longest)
+    address.is_slow, address.streak = lane.is_slow, lane.streak
     address.asked_at = now if is_untried and address.asked_at else None
     if failed:
         address.failing_since = address.failing_since or now

@@ -11,7 +11,13 @@ _TIME = re.compile(r"([0-9]{1,10})([smhdw]?)", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SECONDS_MAX: Final = 2**31 - 1  # an int of Postfix; it refuses what is longer
 _LIFETIME: Final = "5d"  # postconf(5), maximal_queue_lifetime
-TIME_UNITS: Final = {"minimal_backoff_time": "s", "maximal_queue_lifetime": "d"}  # postconf(5): of a bare number
+TIME_UNITS: Final = {  # postconf(5): of a bare number
+    "minimal_backoff_time": "s",
+    "maximal_queue_lifetime": "d",
+    "smtp_connect_timeout": "s",
+    "smtp_helo_timeout": "s",
+    "smtp_starttls_timeout": "s",
+}
 
 
 def seconds_of(text: str, unit: str) -> int:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Self
 
 from partners.core.levels import SecurityLevel
+from partners.core.slow_lane import Patience
 
 __all__ = ["DEBIAN_12", "DEBIAN_13", "OpensslRelease", "PostfixRelease", "RelaySettings"]
 
@@ -109,6 +110,9 @@ class RelaySettings:
     compatibility_level: str = "3.6"
     myhostname: str = ""
     chroot: bool = False
+    smtp_connect_timeout: int = 30
+    smtp_helo_timeout: int = 300
+    smtp_starttls_timeout: int = 300
     minimal_backoff_time: int = 300
     maximal_queue_lifetime: int = 432_000
     extra: tuple[tuple[str, str], ...] = field(default=())
@@ -119,6 +123,11 @@ class RelaySettings:
         if self.smtp_tls_fingerprint_digest:
             return self.smtp_tls_fingerprint_digest
         return _default_digest(self.postfix, self.compatibility_level)
+
+    @property
+    def patience(self) -> Patience:
+        """How long smtp(8) waits for a peer."""
+        return Patience(self.smtp_connect_timeout, self.smtp_helo_timeout, self.smtp_starttls_timeout)
 
     def with_(self, **changes: object) -> "RelaySettings":
         """Return a copy with *changes*."""

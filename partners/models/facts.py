@@ -16,7 +16,8 @@ class Address(models.Model):
     failing_since: the first try of those that gave no fact, None while it answers. backed_off_until: it asked for rest;
     nobody speaks to it before that, whoever asks. asked_at: since when somebody waits for it, which quiet hours do not
     hold up. claimed_at: when it was claimed last, so that neither it nor its provider (the base domain of the MX host
-    that led here) is spoken to too often.
+    that led here) is spoken to too often. is_slow: only the slow lane speaks to it; streak: looks in a row that speak
+    for the other lane (core.slow_lane).
     """
 
     vantage = models.SlugField(max_length=40, default=HERE)
@@ -31,12 +32,21 @@ class Address(models.Model):
     set_aside_at = models.DateTimeField(null=True, blank=True)
     backed_off_until = models.DateTimeField(null=True, blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
+    is_slow = models.BooleanField(default=False, db_default=False)
+    streak = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = (models.UniqueConstraint(name="address_once", fields=["address", "vantage"]),)
         indexes = (
             models.Index(
-                name="address_due", fields=["vantage", "due_at"], condition=models.Q(set_aside_at__isnull=True)
+                name="address_due",
+                fields=["vantage", "due_at"],
+                condition=models.Q(set_aside_at__isnull=True, is_slow=False),
+            ),
+            models.Index(
+                name="address_slow",
+                fields=["vantage", "due_at"],
+                condition=models.Q(set_aside_at__isnull=True, is_slow=True),
             ),
             models.Index(name="address_aside", fields=["id"], condition=models.Q(set_aside_at__isnull=False)),
             models.Index(name="address_provider", fields=["provider", "claimed_at"]),

@@ -18,6 +18,7 @@ class RoundRow(models.Model):
     class Lane(models.TextChoices):
         DUE = "due"
         ASKED = "asked"
+        SLOW = "slow"
 
     lane = models.CharField(max_length=16, choices=Lane.choices, default=Lane.DUE)
     vantage = models.SlugField(max_length=40, default=HERE)

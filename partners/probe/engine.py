@@ -108,19 +108,25 @@ class Engine:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(
-        self, targets: AsyncIterable[Target] | Iterable[Target], *, progress: Progress = _silent
+        self,
+        targets: AsyncIterable[Target] | Iterable[Target],
+        *,
+        progress: Progress = _silent,
+        slots: int | None = None,
     ) -> AsyncGenerator[Outcome, None]:
         """Yield one outcome per target, as they arrive; take the next target only while a slot is free.
 
+        slots: of this call, in place of the engine's; several calls side by side share the turns at each address.
+
         Closing the iterator early cancels what runs. *progress* is called at each stage, from this loop.
         """
-        source = aiter(_stream(targets))
+        source, at_once = aiter(_stream(targets)), slots or self._slots
         fetching: asyncio.Task[Target] | None = None
         jobs: dict[asyncio.Task[Outcome], Target] = {}
         is_exhausted = False
         try:
             while True:
-                if fetching is None and not is_exhausted and not self._is_stopping and len(jobs) < self._slots:
+                if fetching is None and not is_exhausted and not self._is_stopping and len(jobs) < at_once:
                     fetching = self._started(_next(source))
                 waiting: set[_Job] = {*jobs, *([fetching] if fetching else [])}
                 if not waiting:

@@ -267,7 +267,9 @@ class Session:
             return self._facts(stop=stop)
         if self._stage is Stage.HANDSHAKE and stop == "closed":
             return self._facts(stop=stop, tls_error=detail or "the connection was closed in the handshake")
-        return self.not_measured(cause, detail or f"at {self._stage.value}")
+        manner = self._target.manner
+        waited = ", waited for as long as Postfix does" if stop == "timeout" and manner.is_patient else ""
+        return self.not_measured(cause, detail or f"at {self._stage.value}{waited}")
 
     def _cause(self, closed: Exception) -> NotMeasuredCause:
         if self._stage is not Stage.CONNECT:

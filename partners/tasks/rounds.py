@@ -8,11 +8,12 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 from asgiref.sync import async_to_sync, sync_to_async
+from django.conf import settings
 from django.db import DatabaseError
 
 from partners.actions.leases import (
@@ -31,11 +32,14 @@ from partners.actions.leases import (
     shared_clock,
 )
 from partners.actions.looking import drop_expired, record_look
+from partners.actions.patience import patience_at
 from partners.actions.probing import Answer, Result, record_answers, record_peers
 from partners.core.errors import NameRefused
 from partners.core.names import Nexthop
 from partners.core.observation import NexthopFacts, PeerFacts, Stage
+from partners.core.slow_lane import Patience
 from partners.probe.engine import Engine
+from partners.probe.manner import manner_of_lane
 from partners.probe.resolver import Resolver
 from partners.probe.session import Outcome
 from partners.probe.session import Target as Session
@@ -47,6 +51,8 @@ __all__ = ["Counts", "Round", "Tell"]
 
 ROUND_LONGEST = timedelta(minutes=3)  # after that nothing more is claimed, and the next tick goes on
 ASKED_LONGEST = timedelta(seconds=30)  # releases and alerts share that queue
+SLOW_LONGEST = timedelta(minutes=15)
+SLOW_POLL_SECONDS = 2.0
 LOOKUPS_AT_ONCE = 128
 ADDRESSES_AT_ONCE = 50
 STOP_POLL_SECONDS = 0.3
@@ -85,12 +91,14 @@ class Round:
     """A round to be run once.
 
     only: the nexthops it is about, by primary key. asked: only those that somebody asked for, and their addresses.
+    is_slow: the slow lane: nothing is looked up, and it is waited as long as the relays wait.
     longest: after that nothing more is claimed.
     stops: asked now and then; once it says yes, what runs is cancelled and every lease is given back.
     """
 
     only: Collection[int] | None = None
     asked: bool = False
+    is_slow: bool = False
     longest: timedelta | None = None
     tell: Tell = _silent
     stops: Callable[[], bool] = is_stopping
@@ -98,6 +106,7 @@ class Round:
     engine: Engine = field(default_factory=_engine)
     resolver: Resolver = field(default_factory=resolver_from_settings)
     counts: Counts = field(default_factory=Counts)
+    patience: Patience = field(default_factory=patience_at)
     _held: dict[Claim, None] = field(default_factory=dict)
     _running: dict[Session, tuple[AddressClaim, Target]] = field(default_factory=dict)
     _ends: float = 0.0
@@ -106,12 +115,15 @@ class Round:
 
     def __post_init__(self) -> None:
         """Let somebody tell how far it is."""
-        self._teller = Teller("asked" if self.asked else "due", self.clock)
+        lane = "slow" if self.is_slow else "asked" if self.asked else "due"
+        self._teller = Teller(lane, self.clock)
+        self._is_looking_up = not self.is_slow
 
     def run(self) -> Counts:
         """Look up and speak to what is due, and return what was done."""
         begun = time.monotonic()
-        longest = self.longest or (ASKED_LONGEST if self.asked else ROUND_LONGEST)
+        usual = SLOW_LONGEST if self.is_slow else ASKED_LONGEST if self.asked else ROUND_LONGEST
+        longest = self.longest or usual
         self._ends = begun + longest.total_seconds()
         before = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -122,7 +134,9 @@ class Round:
         self.counts.seconds = round(time.monotonic() - begun, 3)
         self._teller.tell(is_over=True)
         if self._teller.is_at_work:  # a tick that finds nothing due is no outcome
-            log.info("probe.round", **{name: getattr(self.counts, name) for name in Counts.__slots__})
+            log.info(
+                "probe.round", lane=self._teller.lane, **{name: getattr(self.counts, name) for name in Counts.__slots__}
+            )
         return self.counts
 
     async def _run(self) -> None:
@@ -234,7 +248,8 @@ class Round:
 
     async def _speak(self, results: "asyncio.Queue[Result | None]") -> None:
         """Have all sessions that are due and hand on each outcome as it arrives."""
-        async for outcome in self.engine.run(self._sessions(), progress=self._progress):
+        slots = settings.PROBE_SLOW_SLOTS if self.is_slow else None
+        async for outcome in self.engine.run(self._sessions(), progress=self._progress, slots=slots):
             claim, target = self._running.pop(Session(outcome.address, outcome.port, outcome.profile))
             self.counts.endpoints += 1
             self.counts.handshakes += isinstance(outcome, PeerFacts) and outcome.tls is not None
@@ -244,20 +259,32 @@ class Round:
 
     async def _sessions(self) -> AsyncIterator[Session]:
         """Claim addresses as long as some are due and the engine asks for more."""
+        manner = manner_of_lane(self.patience, is_slow=self.is_slow)
         while self._may_claim():
             is_last = not self._is_looking_up  # asked before: an answer recorded meanwhile may have made some due
-            claims = await sync_to_async(claim_addresses)(ADDRESSES_AT_ONCE, now=self.clock(), only=self.only)
+            claims = await self._claimed()
             self._hold(claims)
             if not claims:
-                if is_last and not await sync_to_async(due_soon)(SOON, now=self.clock(), only=self.only):
+                if is_last and not await self._is_more_to_come():
                     return
-                await asyncio.sleep(BATCH_SECONDS)
+                await asyncio.sleep(SLOW_POLL_SECONDS if self.is_slow else BATCH_SECONDS)
             for claim in claims:
                 for target in claim.targets:
                     session = Session(claim.address, target.port, target.profile)
                     self._running[session] = (claim, target)
-                    yield session
+                    yield replace(session, manner=manner)
             await self._let_go([claim for claim in claims if not claim.targets])
+
+    async def _claimed(self) -> Sequence[AddressClaim]:
+        """Claim more addresses; the slow lane no more than it has slots for, so that another worker has the others."""
+        limit = max(1, settings.PROBE_SLOW_SLOTS - len(self._running)) if self.is_slow else ADDRESSES_AT_ONCE
+        return await sync_to_async(claim_addresses)(limit, now=self.clock(), only=self.only, is_slow=self.is_slow)
+
+    async def _is_more_to_come(self) -> bool:
+        """Whether an address is due soon; while it waits for one, the slow lane is open to all others."""
+        if self.is_slow and self._running:
+            return True
+        return await sync_to_async(due_soon)(SOON, now=self.clock(), only=self.only, is_slow=self.is_slow)
 
     async def _let_go(self, claims: Collection[Claim]) -> None:
         """Give back what needs no work."""

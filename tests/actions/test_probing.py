@@ -13,6 +13,7 @@ from partners.core.errors import NotAllowed
 from partners.core.facts_json import facts_from_json
 from partners.core.observation import LookupStatus, NotMeasuredCause
 from partners.core.schedule import CRASHES_MAX
+from partners.core.slow_lane import TIMEOUTS_TO_ENTER
 from partners.models import Address, AuditEntry, Certificate, DnsSighting, Endpoint, Nexthop, Observation, Sighting
 from tests.actions.people import editor, member
 from tests.actions.watched import (
@@ -332,8 +333,8 @@ class TestPeers:
         """An address that goes on failing is spoken to less and less."""
         ask_dns(watched())
         at, waits = NOON, []
-        for _ in range(4):
-            (claim,) = claim_addresses(1, now=at)
+        for turn in range(4):
+            (claim,) = claim_addresses(1, now=at, is_slow=turn >= TIMEOUTS_TO_ENTER)
             record_peers([not_measured(claim, NotMeasuredCause.CONNECT_TIMEOUT, at=at)], now=at)
             due = Address.objects.get().due_at
             waits.append(due - at)
