@@ -3,6 +3,7 @@
 from partners.models.accounts import User
 from partners.models.alerts import Alert, AlertDelivery, AlertPartner, Cycle, NoticeTarget, PartnerNotices
 from partners.models.audit import AuditEntry
+from partners.models.bulk_acts import BulkAct
 from partners.models.domains import DomainChange, DomainWatch
 from partners.models.estate import Channel, Contact, Membership, Nexthop, Partner, PrivateAuthority
 from partners.models.facts import Address, ChainLink, DnsSighting, Endpoint, Observation, Sighting
@@ -26,6 +27,7 @@ __all__ = [
     "Approval",
     "Artefact",
     "AuditEntry",
+    "BulkAct",
     "Candidate",
     "CandidateMap",
     "Certificate",

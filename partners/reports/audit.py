@@ -27,6 +27,8 @@ ACTS: dict[str, Promise] = {
     "alert.snoozed": _("let an alert rest"),
     "authority.added": _("trusted a partner's own CA"),
     "authority.removed": _("no longer trusts a partner's own CA"),
+    "bulk.done": _("changed many partners at once"),
+    "bulk.undone": _("undid what was changed at once"),
     "candidate.abandoned": _("gave a candidate up"),
     "candidate.approved": _("approved a candidate"),
     "candidate.cut": _("cut a candidate"),

@@ -28,6 +28,7 @@ __all__ = [
     "ListRow",
     "PartnerList",
     "every_row",
+    "listed_channels",
     "partner_list",
 ]
 
@@ -206,6 +207,16 @@ def every_row(user: User, chosen: Chosen, *, now: datetime) -> Iterator[ListRow]
         if len(rows) < _CHUNK:
             return
         place = Place.of(_word(rows[-1], segments, 0), segments)
+
+
+def listed_channels(user: User, chosen: Chosen, *, limit: int, only: Collection[int] | None = None) -> list[int]:
+    """Return up to *limit* of the channels that *chosen* leaves of those that *user* may see, by name; one query.
+
+    only: look among these alone.
+    """
+    found = _narrowed(_standings(user), chosen, user)
+    found = found if only is None else found.filter(pk__in=only)
+    return list(found.order_by("folded", "pk").values_list("pk", flat=True)[:limit])
 
 
 def _known(word: str, words: Collection[str]) -> str:

@@ -15,9 +15,12 @@ from partners.templatetags.states import delivery_word, protection_word, state_m
 register = template.Library()
 
 # format_html() escapes whatever is filled in; what is mark-up already was made by it as well.
-_FIRST: Final = """<tr>
-<td data-first>{state}</td>
-<td data-wide><a class="name" href="{url}">{name}</a><code class="sub nowrap">{key}</code></td>
+_PICK: Final = (
+    '<td data-drop><input class="form-check-input" type="checkbox" name="channel" value="{pk}"'
+    ' aria-labelledby="pick-word p{pk}"></td>\n'
+)
+_FIRST: Final = """<td data-first>{state}</td>
+<td data-wide><a class="name" href="{url}"{named}>{name}</a><code class="sub nowrap">{key}</code></td>
 """
 _CELLS: Final = {
     "level": '<td data-drop><span class="lvl">{level}</span><span class="sub">{promise}</span></td>\n',
@@ -40,9 +43,10 @@ _NO_DATE: Final = mark_safe('<span class="only-wide">-</span>')
 
 
 @register.simple_tag
-def partner_rows(rows: Iterable[Mapping[str, str]], columns: Iterable[str]) -> SafeString:
-    """Print *rows*, as web/rows.py words them, with *columns* beside state and partner."""
-    shape = "".join((_FIRST, *(_CELLS[name] for name in columns), _LAST))
+def partner_rows(rows: Iterable[Mapping[str, str]], columns: Iterable[str], *, can_pick: bool = False) -> SafeString:
+    """Print *rows*, as web/rows.py words them, with *columns* beside state and partner; can_pick: with a box each."""
+    begin = f"<tr>\n{_PICK}{_FIRST}".replace("{named}", ' id="p{pk}"') if can_pick else f"<tr>\n{_FIRST}"
+    shape = "".join((begin.replace("{named}", ""), *(_CELLS[name] for name in columns), _LAST))
     icons, not_yet = static("icons.svg"), _("not released yet")
     mark = cache(lambda state: format_html(_STATE, state_mark(state), icons, state_word(state)))
     promise, would = cache(protection_word), cache(delivery_word)
@@ -50,6 +54,7 @@ def partner_rows(rows: Iterable[Mapping[str, str]], columns: Iterable[str]) -> S
         format_html(
             shape,
             state=format_html(_STATE, "risk", icons, row["ends"]) if row["ends"] else mark(row["state"]),
+            pk=row["pk"],
             url=row["url"],
             name=row["name"],
             key=row["key"],

@@ -37,6 +37,7 @@ def worded_rows(rows: Iterable[ListRow], *, now: datetime) -> list[dict[str, str
         soon, over = row.ends_soon(now), row.ends_at is not None and row.ends_at < now
         worded.append(
             {
+                "pk": str(row.pk),
                 "url": address(row.pk),
                 "name": row.name,
                 "key": row.key if row.keys <= 1 else f"{row.key} +{row.keys - 1}",

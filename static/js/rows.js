@@ -1,12 +1,32 @@
 // Rows of a table marked data-rows: j and k move, x selects; Enter opens, as the focused link does by itself.
+// A click with Shift takes all rows between; [data-picked-count] beside the table says how many are selected.
 
 import { areKeysWanted } from "./wanted.js";
 
-function show(row, box) {
-  row.toggleAttribute("data-picked", box.checked);
-  const table = row.closest("table");
-  const picked = table.querySelectorAll("tbody input[type=checkbox]:checked").length;
+let anchor = null;
+
+function boxes(table) {
+  return [...table.querySelectorAll("tbody input[type=checkbox]")];
+}
+
+function show(table) {
+  const all = boxes(table);
+  for (const box of all) box.closest("tr").toggleAttribute("data-picked", box.checked);
+  const picked = all.filter((box) => box.checked).length;
+  const head = table.querySelector("thead input[type=checkbox]");
+  if (head) {
+    head.checked = picked > 0 && picked === all.length;
+    head.indeterminate = picked > 0 && picked < all.length;
+  }
+  const words = table.closest("form")?.querySelector("[data-picked-count]");
+  if (words) words.textContent = picked ? words.dataset.some.replace("#", String(picked)) : words.dataset.none;
   table.dispatchEvent(new CustomEvent("rows:picked", { bubbles: true, detail: { picked } }));
+}
+
+function range(box) {
+  const all = boxes(box.closest("table"));
+  const [from, to] = [all.indexOf(anchor), all.indexOf(box)].sort((one, other) => one - other);
+  if (from >= 0) for (const between of all.slice(from, to + 1)) between.checked = box.checked;
 }
 
 function move(step) {
@@ -35,15 +55,18 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("change", (event) => {
   const box = event.target.closest("table[data-rows] input[type=checkbox]");
   if (!box) return;
-  if (box.closest("thead")) {
-    box.closest("table").querySelectorAll("tbody tr").forEach((row) => {
-      const own = row.querySelector("input[type=checkbox]");
-      if (own) {
-        own.checked = box.checked;
-        show(row, own);
-      }
-    });
-  } else {
-    show(box.closest("tr"), box);
-  }
+  const table = box.closest("table");
+  if (box.closest("thead")) for (const own of boxes(table)) own.checked = box.checked;
+  show(table);
 });
+
+document.addEventListener("click", (event) => {
+  const box = event.target.closest("table[data-rows] tbody input[type=checkbox]");
+  if (!box) return;
+  if (event.shiftKey && anchor) range(box);
+  anchor = box;
+  show(box.closest("table"));
+});
+
+// A browser may come back to a page with its boxes ticked.
+window.addEventListener("pageshow", () => document.querySelectorAll("form table[data-rows]").forEach(show));

@@ -74,6 +74,7 @@ PAGES = sorted(
         "portal-upload",
         "portal-submit",
         "portal-withdraw",
+        "bulk-preview",
         "bulk-confirm",
         "bulk-result",
         "bulk-undo",

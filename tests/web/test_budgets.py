@@ -43,6 +43,7 @@ NO_PAGE: Final[Mapping[str, str]] = {
 # Further addresses of a page: searches, filters, orders, places, forms.
 VARIANTS: Final[Mapping[str, Sequence[str]]] = {
     "partner-list": ("?q=partner", "?state=violated&sort=-seen", "?level=secure&agreed=pin&tag=bank&mine=1"),
+    "bulk-preview": ("?act=tags&all=1&add=bank", "?act=probe&all=1", "?act=level&all=1&to=secure"),
     "partner-add": ("?fields=1", "?fields=1&nexthop=new.example"),
     "channel-edit": ("?card=fingerprint", "?card=secure"),
     "release-compare": ("?old=1&new=3",),
@@ -75,6 +76,7 @@ def addresses(house: House) -> dict[str, list[Any]]:
         **{name: [house.look] for name in ("look-show", "look-panel")},
         **{name: ["main"] for name in ("export-download", "export-ca", "relay-group-change")},
         **{name: [house.view] for name in ("saved-view-open", "saved-view-edit", "saved-view-remove")},
+        "bulk-result": [house.bulk],
         "change-withdraw": [house.draft],
         "candidate-detail": [candidate],
         "candidate-map": [candidate, "main"],

@@ -24,6 +24,7 @@ from partners.models import (
     Alert,
     AlertDelivery,
     AlertPartner,
+    BulkAct,
     Candidate,
     Change,
     Channel,
@@ -72,6 +73,11 @@ class House:
         return Change.objects.filter(release__isnull=True, withdrawn_at__isnull=True).latest("pk").pk
 
     @property
+    def bulk(self) -> int:
+        """What was done to many at once."""
+        return BulkAct.objects.latest("pk").pk
+
+    @property
     def view(self) -> int:
         """A saved view that is shared."""
         return SavedView.objects.latest("pk").pk
@@ -112,6 +118,8 @@ def whole_house() -> House:
 def _views(owners: Sequence[User]) -> None:
     """Saved views, own and shared; the last one is everybody's to open, and the first reader's and approvers' to change."""
     for number, owner in enumerate((*owners, owners[1])):
+        row = {"channel": Channel.objects.latest("pk").pk, "name": "Partner 1", "before": "", "after": "bank", "why": ""}
+        BulkAct.objects.create(kind="tags", rows=[row] * 9, left=[row] * 9, by=owner, made_at=timezone.now())
         SavedView.objects.create(
             owner=owner, name=f"View {number}", parameters={"state": "violated"}, is_shared=True, made_at=timezone.now()
         )
