@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from partners.models import Change, Channel, ComplianceInterval, Pin
+from partners.reports.outlook import Prospects
 from partners.reports.partners import ChannelPage
 from partners.reports.people import name_of
 from partners.reports.sentences import team_sentence
@@ -34,13 +35,15 @@ _HIDDEN: Final = {"pins", "authorities", "lowered_reason"}  # told by entries of
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line. moved: (what, before, after) of an edit."""
+    """One line. moved: (what, before, after) of an edit. outlook, tone: what comes of it, in a sentence."""
 
     moment: datetime
     icon: str
     text: str
     by: str = ""
     moved: tuple[tuple[str, str, str], ...] = ()
+    outlook: str = ""
+    tone: str = ""
 
     @property
     def at(self) -> str:
@@ -48,11 +51,14 @@ class Entry:
         return date_format(self.moment, "j M Y, H:i")
 
 
-def journal(page: ChannelPage) -> tuple[Entry, ...]:
-    """Return the last entries of the channel of *page*; three queries beside what the page holds."""
+def journal(page: ChannelPage, prospects: Prospects | None = None) -> tuple[Entry, ...]:
+    """Return the last entries of the channel of *page*; three queries beside what the page holds.
+
+    prospects: says what comes of the changes that were seen.
+    """
     changes = Change.objects.filter(channel=page.channel).select_related("author", "release")
     newest = list(changes.order_by("-made_at", "-pk")[:ENTRIES])
-    entries = [*_changes(newest), *_pins(page.pins), *_states(page.intervals), *_seen(page.channel)]
+    entries = [*_changes(newest), *_pins(page.pins), *_states(page.intervals), *_seen(page.channel, prospects)]
     return tuple(sorted(entries, key=lambda one: one.moment, reverse=True)[:ENTRIES])
 
 
@@ -89,9 +95,11 @@ def _short(value: object) -> str:
     return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
 
 
-def _seen(channel: Channel) -> Iterator[Entry]:
-    for one in seen_changes(channel):
-        yield Entry(one.moment, "route" if one.is_dns else "eye", one.text, "", one.moved)
+def _seen(channel: Channel, prospects: Prospects | None) -> Iterator[Entry]:
+    changes = seen_changes(channel)[:ENTRIES]
+    outlooks = prospects.of(changes) if prospects else [("", "")] * len(changes)
+    for one, (tone, outlook) in zip(changes, outlooks, strict=True):
+        yield Entry(one.moment, "route" if one.is_dns else "eye", one.text, "", one.moved, outlook, tone)
 
 
 def _pins(pins: Sequence[Pin]) -> Iterator[Entry]:

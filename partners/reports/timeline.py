@@ -47,6 +47,7 @@ class Seen:
     """What moved at one moment: at one address, or alike at several, or in the DNS of a nexthop.
 
     moved: (what, before, after) as they are shown. times: how often the same moved, certificates that alternate do.
+    kinds: of what moved. newest: the places at which nothing of the same sort moved since.
     """
 
     moment: datetime
@@ -54,6 +55,8 @@ class Seen:
     moved: tuple[tuple[str, str, str], ...]
     places: set[str] = field(default_factory=set)
     times: int = 1
+    kinds: frozenset[What] = frozenset()
+    newest: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -81,14 +84,25 @@ def seen_changes(channel: Channel) -> tuple[Seen, ...]:
             continue
         one = found.get((is_dns, moved))
         if one is None:
-            found[is_dns, moved] = Seen(moment, is_dns, moved, {place})
+            kinds = frozenset(change.what for change in changes)
+            found[is_dns, moved] = Seen(moment, is_dns, moved, {place}, kinds=kinds)
         elif place in one.places:
             one.times += 1
             one.moment = max(one.moment, moment)
         else:
             one.places.add(place)
             one.moment = max(one.moment, moment)
-    return tuple(sorted(found.values(), key=lambda one: one.moment, reverse=True))
+    return _with_newest(sorted(found.values(), key=lambda one: one.moment, reverse=True))
+
+
+def _with_newest(newest_first: Sequence[Seen]) -> tuple[Seen, ...]:
+    """Note on each entry the places that no later one is about."""
+    later: dict[tuple[str, What], None] = {}
+    for one in newest_first:
+        over = {place for place in one.places if all((place, kind) in later for kind in one.kinds)}
+        one.newest = frozenset(one.places - over)
+        later |= dict.fromkeys((place, kind) for place in one.places for kind in one.kinds)
+    return tuple(newest_first)
 
 
 def _at_peers(channel: Channel) -> Iterator[tuple[datetime, str, bool, tuple[Changed, ...]]]:

@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from partners.actions.proposing import proposals
 from partners.actions.relay_groups import settings_by_group
 from partners.actions.whatif import what_if
 from partners.core.levels import Protection, SecurityLevel
@@ -27,6 +28,7 @@ from partners.reports.journal import journal
 from partners.reports.lines import Line, as_lines, published_lines
 from partners.reports.listing import HARM, SORTS, Chosen, ListRow, PartnerList, every_row, partner_list
 from partners.reports.notices import notices_of
+from partners.reports.outlook import Prospects
 from partners.reports.partners import ChannelPage, channel_page
 from partners.reports.people import name_of
 from partners.reports.rollover import rollover_rows
@@ -125,7 +127,7 @@ def _page_context(page: ChannelPage, now: datetime) -> dict[str, Any]:
         "release": release,
         "legend": _legend(pins),
         "draft": _draft(channel, lines, letters, now),
-        "entries": journal(page),
+        "entries": journal(page, Prospects(page, seen, lambda: _within_reach(channel, now), now)),
         "contacts": contacts,
         "contact": contacts[0] if contacts else None,
         "members": [name_of(one.user) for one in members],
@@ -133,6 +135,11 @@ def _page_context(page: ChannelPage, now: datetime) -> dict[str, Any]:
         "owner": name_of(channel.partner.owner),
         "look": look_state(channel, now=now),
     }
+
+
+def _within_reach(channel: Channel, now: datetime) -> list[str]:
+    """Return the levels at which every address of *channel* would take the mail, on every relay group."""
+    return [one.level for one in proposals(channel, now=now) if one.possible]
 
 
 def _digest() -> str:
