@@ -25,6 +25,7 @@ from partners.models import Nexthop, Partner, RelayGroup, User
 
 __all__ = ["ImportLine", "ImportReport", "import_policy"]
 
+_SCALARS = ("protocols", "ciphers", "exclude", "servername")
 _AGREED = {
     SecurityLevel.NONE: Protection.NONE,
     SecurityLevel.MAY: Protection.NONE,
@@ -177,7 +178,7 @@ def _take(
     nexthop = line.entry.nexthop
     key = nexthop.text
     if known.taken.get(table_key(key)) == key or key in known.keys:
-        return ImportLine(line.number, key, "present", _causes(findings))
+        return ImportLine(line.number, key, "present", _besides(line.entry, known, findings))
     keys = keys_of(key)
     for one in sorted(keys):
         if (other := known.taken.get(table_key(one))) is not None:
@@ -216,6 +217,19 @@ def _fields_of(entry: PolicyEntry, comments: list[str]) -> dict[str, Any]:
         "servername": entry.servername,
         "comment": "\n".join(text.removeprefix("#").strip() for text in comments),
     }
+
+
+def _besides(entry: PolicyEntry, known: _Known, findings: list[Finding]) -> str:
+    """Return what there is to tell of a line whose key the portal has: above all that it says something else there."""
+    row = known.rows.get(table_key(entry.nexthop.text))
+    if row is None:
+        return _causes(findings)
+    here = (row.channel.level, row.channel.match.splitlines(), *(getattr(row.channel, name) for name in _SCALARS))
+    given = (entry.level.value, list(entry.match), *(getattr(entry, name) for name in _SCALARS))
+    if here == given or row.channel.removed_at is not None:
+        return _causes(findings)
+    told = _("the portal has another entry for it, of level %s, which stays") % row.channel.level
+    return "; ".join(filter(None, (told, _causes(findings))))
 
 
 def _findings_by_number(table: PolicyTable) -> Mapping[int, list[Finding]]:

@@ -157,6 +157,21 @@ def test_each_channel_has_its_own_entry_in_the_trail() -> None:
     assert set(Nexthop.objects.values_list("asked_by", "due_at")) == {("draft", NOON)}
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_another_entry_under_a_key_that_is_there_is_told(dry_run: bool) -> None:
+    """Nothing of the portal is overwritten; whoever compares the two tables reads where they differ."""
+    eda = editor()
+    add_partner("One", "one.example", "secure", "ca-and-name", match="mx.one.example", by=eda, now=NOON)
+    add_partner("Two", "two.example", "encrypt", "encrypted", by=eda, now=NOON)
+    text = "one.example\tnone\ntwo.example\tencrypt\n"
+
+    one, two = import_policy(text.encode(), by=eda, now=NOON, dry_run=dry_run).lines
+
+    assert (one.state, two.state) == ("present", "present")
+    assert one.cause == "the portal has another entry for it, of level secure, which stays"
+    assert two.cause == ""
+
+
 def test_an_import_costs_the_same_for_many() -> None:
     """What is there is read once, and what is new is written for all lines at once."""
     eda, spent = editor(), []

@@ -60,7 +60,8 @@ class Command(StandingCommand):
                 told = _("%(key)s, new partner %(name)s") if line.is_new else _("%(key)s, partner %(name)s")
                 self.stdout.write(f"{where}: {told % {'key': line.key, 'name': line.partner}} {line.cause}".rstrip())
             elif line.state != "taken" or line.cause:
-                self.stdout.write(f"{where}: {line.cause}")
+                named = line.key if line.state == "present" else ""
+                self.stdout.write(": ".join(filter(None, (where, named, line.cause))))
         self.stdout.write(
             _("%(taken)d entries taken, %(skipped)d there already, %(refused)d refused%(dry)s")
             % {
