@@ -1,7 +1,7 @@
 """The map of one relay group: rendered from snapshots, read back from an artefact, looked up as Postfix does."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -24,7 +24,16 @@ from partners.core.relay import RelaySettings
 from partners.core.wording import told
 from partners.models import Artefact, CandidateMap, Channel, Head, Pin, PrivateAuthority, RelayGroup
 
-__all__ = ["GroupMap", "active_map", "active_text", "demand_entries", "keys_of", "released_map", "render_group"]
+__all__ = [
+    "GroupMap",
+    "Named",
+    "active_map",
+    "active_text",
+    "demand_entries",
+    "keys_of",
+    "released_map",
+    "render_group",
+]
 
 Applying = tuple[str, tuple[str | None, ...]]  # a value, and what each of its tafiles holds, or the CA set's hash
 _BY_CA = {SecurityLevel.VERIFY, SecurityLevel.SECURE}
@@ -121,17 +130,36 @@ class GroupMap:
         return hashlib.sha256(self.relay.ca_pem).hexdigest()
 
 
-def render_group(group: RelayGroup, shots: Mapping[int, Snapshot]) -> GroupMap:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The rows that snapshots name: pins by primary key; private CAs by SHA-256 (equal hash, equal PEM)."""
+
+    pins: Mapping[int, Pin]
+    authorities: Mapping[str, PrivateAuthority]
+
+    @classmethod
+    def by(cls, shots: Iterable[Snapshot]) -> "Named":
+        """Return those that *shots* name, in two queries at most."""
+        pins, authorities = set[int](), set[str]()
+        for shot in shots:
+            pins.update(shot["pins"])
+            authorities.update(shot["authorities"])
+        cas = PrivateAuthority.objects.filter(sha256__in=authorities) if authorities else ()
+        return cls(Pin.objects.in_bulk(pins), {one.sha256: one for one in cas})
+
+
+def render_group(group: RelayGroup, shots: Mapping[int, Snapshot], named: Named | None = None) -> GroupMap:
     """Return the map of *group* for the channels in *shots*: comments and lines, by key.
 
+    named: the rows that *shots* name, where the caller has read them.
     Raises EntryRefused where an entry cannot stand in a map of this group, MapRefused where two channels hold one key.
     """
-    pins, authorities = _pins_of(shots), _authorities_of(shots)
+    rows = named or Named.by(shots.values())
     tafiles: dict[str, str] = {}
     entries: list[PolicyEntry] = []
     comments: dict[str, list[str]] = {}
     for shot in shots.values():
-        own = list(_entries(group, shot, pins, authorities))
+        own = list(_entries(group, shot, rows))
         for _entry, files in own:
             tafiles |= files
         entries += [entry for entry, _files in own]
@@ -181,9 +209,7 @@ def demand_entries(shot: Snapshot, channel: Channel, groups: Sequence[RelayGroup
         render_group(group, {channel.pk or 0: shot})
 
 
-def _entries(
-    group: RelayGroup, shot: Snapshot, pins: Mapping[int, Pin], authorities: Mapping[str, PrivateAuthority]
-) -> Iterator[tuple[PolicyEntry, dict[str, str]]]:
+def _entries(group: RelayGroup, shot: Snapshot, named: Named) -> Iterator[tuple[PolicyEntry, dict[str, str]]]:
     """Yield the entries of one channel with the tafiles they name."""
     if shot["removed"]:
         return
@@ -191,13 +217,13 @@ def _entries(
     level = SecurityLevel(shot["level"])
     match = tuple(shot["match"].splitlines())
     if level is SecurityLevel.FINGERPRINT:
-        given = [*match, *(pins[key].digests.get(relay.fingerprint_digest, "") for key in shot["pins"])]
+        given = [*match, *(named.pins[key].digests.get(relay.fingerprint_digest, "") for key in shot["pins"])]
         match = _of_algorithm(given, relay.fingerprint_digest)
         if any(given) and not match:
             raise _never_compared(group, shot, relay.fingerprint_digest)
     files = {}
     if level.takes_tafile:
-        files = {f"{group.tafile_directory}/{one}.pem": authorities[one].pem for one in shot["authorities"]}
+        files = {f"{group.tafile_directory}/{one}.pem": named.authorities[one].pem for one in shot["authorities"]}
     for key in shot["nexthops"]:
         try:
             entry = PolicyEntry(
@@ -234,14 +260,3 @@ def _never_compared(group: RelayGroup, shot: Snapshot, algorithm: str) -> EntryR
         cause % {"group": group.name, "algorithm": algorithm},
         _("give the certificate or its fingerprint of that algorithm, or set the group's smtp_tls_fingerprint_digest"),
     )
-
-
-def _pins_of(shots: Mapping[int, Snapshot]) -> dict[int, Pin]:
-    """Return the pins that *shots* name, in one query."""
-    return Pin.objects.in_bulk({key for shot in shots.values() for key in shot["pins"]})
-
-
-def _authorities_of(shots: Mapping[int, Snapshot]) -> dict[str, PrivateAuthority]:
-    """Return the private CAs that *shots* name, by SHA-256 (equal hash, equal PEM, whatever the channel)."""
-    wanted = {sha256 for shot in shots.values() for sha256 in shot["authorities"]}
-    return {one.sha256: one for one in PrivateAuthority.objects.filter(sha256__in=wanted)}

@@ -25,6 +25,7 @@ __all__ = [
     "EDITABLE",
     "add_partner",
     "check_partner",
+    "demand_agreed",
     "draft_with",
     "edit_channel",
     "end_relaxations",
@@ -109,13 +110,22 @@ def check_partner(
     return shot
 
 
-def draft_with(fields: Mapping[str, Any], channel: Channel | None = None, *, by: User | None = None) -> Snapshot:
+def draft_with(
+    fields: Mapping[str, Any],
+    channel: Channel | None = None,
+    *,
+    by: User | None = None,
+    before: Snapshot | None = None,
+) -> Snapshot:
     """Return what saving *fields* (names in EDITABLE) would keep of *channel*, or of a new one, and write nothing.
 
-    What a relay group would make of its entries is not looked at. Raises RefusedInput.
+    before: the newest draft of *channel*, where the caller has read it. What a relay group would make of its entries is
+    not looked at. Raises RefusedInput.
     """
-    shot = _with_fields(draft_and_row(channel.pk)[1] if channel else _blank(), fields)
-    _demand_free(shot["nexthops"], channel, by=by)
+    start = before or (draft_and_row(channel.pk)[1] if channel else _blank())
+    shot = _with_fields(start, fields)
+    if channel is None or shot["nexthops"] != start["nexthops"]:  # its own keys are nobody else's
+        _demand_free(shot["nexthops"], channel, by=by)
     return shot
 
 
@@ -135,7 +145,7 @@ def edit_channel(
             _("channel %s") % fresh.pk, _("somebody saved it in between"), _("look at the new state and try again")
         )
     after = _with_fields(before, fields)
-    _demand_agreed(before, after)
+    demand_agreed(before, after)
     with transaction.atomic():
         change = _save(fresh, before, after, act="channel.edited", by=by, now=now)
         propose_seen(fresh, seen, after["match"], by=by, now=now)
@@ -238,7 +248,7 @@ def _save(channel: Channel, before: Snapshot, after: Snapshot, *, act: str, by: 
     return change
 
 
-def _demand_agreed(before: Snapshot, after: Snapshot) -> None:
+def demand_agreed(before: Snapshot, after: Snapshot) -> None:
     """Raise RefusedInput where *after* falls below what is agreed, without an end; a relaxation that runs has one."""
     if after["lowered_until"]:
         return

@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 from partners.actions.partners import draft_with
 from partners.actions.relay_groups import settings_of
 from partners.actions.stored import Stored
-from partners.actions.whatif import GroupPreview, channel_facts, previews
+from partners.actions.whatif import Ground, GroupPreview, ground_of, previews
 from partners.core.certificates import pkey_fingerprint
 from partners.core.errors import RefusedInput
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.observation import Dnssec, LookupStatus, PeerFacts
 from partners.core.outcome import Delivery, HostOutcome
-from partners.models import Channel, RelayGroup
+from partners.models import Channel
 
 __all__ = ["HostTally", "Proposal", "proposals", "proposals_from"]
 
@@ -72,45 +72,43 @@ _RANKED: Final = (
 )
 
 
-def proposals(channel: Channel, *, now: datetime) -> tuple[Proposal, ...]:
+def proposals(channel: Channel, *, now: datetime, ground: Ground | None = None) -> tuple[Proposal, ...]:
     """Return what could be agreed with the partner of *channel*, best first; nothing before the first look.
 
     A key that was seen is no proof that it is theirs: a pin is to be compared with the partner by another way.
+    ground: of *channel*, where it is read already.
     """
-    return proposals_from(channel_facts(channel), channel, now=now)
+    return _proposals(ground or ground_of(channel), now=now)
 
 
-def proposals_from(facts: Mapping[str, Stored], channel: Channel | None, *, now: datetime) -> tuple[Proposal, ...]:
-    """Return the same from *facts*; without a channel, for one that would have the keys of *facts*."""
+def proposals_from(facts: Mapping[str, Stored], *, now: datetime) -> tuple[Proposal, ...]:
+    """Return the same for a channel that is not there yet and would have the keys of *facts*."""
+    return _proposals(ground_of(None, facts), now=now)
+
+
+def _proposals(ground: Ground, *, now: datetime) -> tuple[Proposal, ...]:
+    facts = ground.facts
     if not any(isinstance(peer, PeerFacts) for stored in facts.values() for peer in stored.peers):
         return ()
-    match = {SecurityLevel.SECURE: _mx_names(facts), SecurityLevel.FINGERPRINT: _key_digests(facts)}
+    match = {SecurityLevel.SECURE: _mx_names(facts), SecurityLevel.FINGERPRINT: _key_digests(ground)}
     found: list[Proposal] = []
     for level, agreed in _RANKED:
         needed = match.get(level)
         if needed == "" or (level is SecurityLevel.DANE_ONLY and not _has_tlsa(facts)):
             continue
-        one = _proposal(channel, level, agreed, needed or "", facts, now=now)
+        one = _proposal(ground, level, agreed, needed or "", now=now)
         best = one.possible and not any(before.possible for before in found)
         seen = _keys_seen(facts) if level is SecurityLevel.FINGERPRINT else ()
         found.append(replace(one, recommended=best, seen=seen))
     return tuple(found)
 
 
-def _proposal(
-    channel: Channel | None,
-    level: SecurityLevel,
-    agreed: Protection,
-    match: str,
-    facts: Mapping[str, Stored],
-    *,
-    now: datetime,
-) -> Proposal:
+def _proposal(ground: Ground, level: SecurityLevel, agreed: Protection, match: str, *, now: datetime) -> Proposal:
     fields = {"level": level, "agreed": agreed, "match": match}
-    if channel is None:
-        fields["nexthops"] = sorted(facts)
+    if ground.channel is None:
+        fields["nexthops"] = sorted(ground.facts)
     try:
-        groups = previews(draft_with(fields, channel), facts, channel, now=now)
+        groups = previews(draft_with(fields, ground.channel, before=ground.before), ground, now=now)
     except RefusedInput as refused:
         return Proposal(level.value, agreed.value, match, (), (), possible=False, refusal=refused.told_in(_))
     refusal = next((one.refusal for one in groups if one.refusal), "")
@@ -160,15 +158,14 @@ def _has_tlsa(facts: Mapping[str, Stored]) -> bool:
     )
 
 
-def _key_digests(facts: Mapping[str, Stored]) -> str:
+def _key_digests(ground: Ground) -> str:
     """Return the digests of the keys that were seen, by every algorithm that a relay group compares; "" for too many.
 
     All of one look: whoever shows another key later is deferred.
     """
-    leaves = _leaves(facts)
-    groups = list(RelayGroup.objects.all()) or [RelayGroup()]
+    leaves = _leaves(ground.facts)
     try:
-        algorithms = sorted({settings_of(group).fingerprint_digest for group in groups})
+        algorithms = sorted({settings_of(group).fingerprint_digest for group in ground.groups})
         found = {pkey_fingerprint(leaf, algorithm) for leaf in leaves for algorithm in algorithms}
     except RefusedInput:
         return ""

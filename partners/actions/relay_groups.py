@@ -1,7 +1,7 @@
 """Groups of relays, and their rows as the settings that judge() reads."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -96,10 +96,13 @@ def demand_group(group: RelayGroup) -> None:
     settings_of(group)
 
 
-def settings_by_group() -> dict[int, RelaySettings | str]:
-    """Return the settings of each relay group by its key, or why they cannot be read; in one query, for pages."""
+def settings_by_group(groups: Iterable[RelayGroup] | None = None) -> dict[int, RelaySettings | str]:
+    """Return the settings of each relay group by its key, or why they cannot be read; in one query, for pages.
+
+    groups: all of them, where the caller has read them.
+    """
     found: dict[int, RelaySettings | str] = {}
-    for group in RelayGroup.objects.all():
+    for group in RelayGroup.objects.all() if groups is None else groups:
         try:
             found[group.pk] = settings_of(group)
         except SettingsRefused as refused:

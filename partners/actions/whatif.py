@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from partners.actions.drafts import Snapshot
-from partners.actions.maps import GroupMap, render_group
+from partners.actions.drafts import Snapshot, draft_of
+from partners.actions.maps import GroupMap, Named, render_group
 from partners.actions.partners import draft_with
 from partners.actions.stored import Stored, facts_of
 from partners.core.entry import parse_entry
@@ -17,7 +17,7 @@ from partners.core.verdict import Verdict, judge
 from partners.core.wording import told
 from partners.models import Channel, RelayGroup, User
 
-__all__ = ["GroupPreview", "WhatIf", "channel_facts", "previews", "what_if"]
+__all__ = ["Ground", "GroupPreview", "WhatIf", "channel_facts", "ground_of", "previews", "what_if"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,31 @@ class WhatIf:
     groups: tuple[GroupPreview, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the drafts of one channel, or of a new one, are judged on: read once, however many drafts are tried.
+
+    facts: key -> what is known of it. before: the channel's newest draft; named: the rows that it names.
+    """
+
+    channel: Channel | None
+    facts: Mapping[str, Stored]
+    groups: tuple[RelayGroup, ...]
+    before: Snapshot | None
+    named: Named
+
+
+def ground_of(channel: Channel | None, seen: Mapping[str, Stored] | None = None) -> Ground:
+    """Return the ground of *channel*, or of a new one of whose keys *seen* tells; a fixed number of queries.
+
+    Before the first relay group is named the oldest release stands for it.
+    """
+    before = draft_of(channel) if channel else None
+    facts = channel_facts(channel) if channel else seen or {}
+    groups = tuple(RelayGroup.objects.all()) or (RelayGroup(),)
+    return Ground(channel, facts, groups, before, Named.by([before] if before else []))
+
+
 def what_if(
     fields: Mapping[str, Any],
     channel: Channel | None = None,
@@ -52,19 +77,20 @@ def what_if(
     now: datetime,
     by: User | None = None,
     seen: Mapping[str, Stored] | None = None,
+    ground: Ground | None = None,
 ) -> WhatIf:
     """Say what *fields* (names in EDITABLE) would make of *channel*, or of a new one.
 
     seen: key -> what is known of it, for a channel that does not exist yet (looking.look_facts()).
-    by: an editor is told which row has a key already; without one nobody is named.
+    by: an editor is told which row has a key already; without one nobody is named. ground: where it is read already.
     Errors: none for what a person may type; it is told in the answer.
     """
+    ground = ground or ground_of(channel, seen)
     try:
-        shot = draft_with(fields, channel, by=by)
+        shot = draft_with(fields, channel, by=by, before=ground.before)
     except RefusedInput as refused:
         return WhatIf(refused.told_in(_))
-    facts = channel_facts(channel) if channel else seen or {}
-    return WhatIf(groups=previews(shot, facts, channel, now=now))
+    return WhatIf(groups=previews(shot, ground, now=now))
 
 
 def channel_facts(channel: Channel) -> dict[str, Stored]:
@@ -74,17 +100,15 @@ def channel_facts(channel: Channel) -> dict[str, Stored]:
     return {row.key: facts[row.pk] for row in rows}
 
 
-def previews(
-    shot: Snapshot, facts: Mapping[str, Stored], channel: Channel | None, *, now: datetime
-) -> tuple[GroupPreview, ...]:
-    """Return what *shot* would be on each relay group; before the first is named the oldest release stands for it."""
-    groups = list(RelayGroup.objects.all()) or [RelayGroup()]
-    return tuple(_preview(group, shot, facts, channel.pk if channel else 0, now=now) for group in groups)
+def previews(shot: Snapshot, ground: Ground, *, now: datetime) -> tuple[GroupPreview, ...]:
+    """Return what *shot* would be on each relay group."""
+    return tuple(_preview(group, shot, ground, now=now) for group in ground.groups)
 
 
-def _preview(group: RelayGroup, shot: Snapshot, facts: Mapping[str, Stored], pk: int, *, now: datetime) -> GroupPreview:
+def _preview(group: RelayGroup, shot: Snapshot, ground: Ground, *, now: datetime) -> GroupPreview:
+    facts = ground.facts
     try:
-        rendered = render_group(group, {pk: shot})
+        rendered = render_group(group, {ground.channel.pk if ground.channel else 0: shot}, ground.named)
         warnings = tuple(_warnings(rendered))
     except RefusedInput as refused:
         return GroupPreview(group.name, group.postfix, refusal=refused.told_in(_))

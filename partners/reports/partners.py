@@ -102,10 +102,11 @@ class ChannelPage:
 
 def channel_page(user: User, pk: int) -> ChannelPage | None:
     """Return the page of channel *pk*, or None where *user* may not see it (or it does not exist: the same answer)."""
-    channel = visible_channels(user).select_related("partner", "partner__owner").filter(pk=pk).first()
+    visible = visible_channels(user).select_related("partner__owner").prefetch_related("nexthops")
+    channel = visible.filter(pk=pk).first()
     if channel is None:
         return None
-    keys = tuple(channel.nexthops.values_list("key", flat=True))
+    keys = tuple(row.key for row in channel.nexthops.all())
     intervals = tuple(channel.intervals.order_by("-valid_from", "-pk")[:20])
     now = next((one for one in intervals if one.valid_to is None), None)  # two may begin at the same moment
     allowed = VerdictRow.objects.all() if user.sees_everything else VerdictRow.objects.own()

@@ -90,7 +90,7 @@ class _Work:
 
 def look_state(channel: Channel, *, now: datetime) -> LookState:
     """Return how far the look at the servers of *channel* is; four queries, however many addresses there are."""
-    nexthops = [row for row in Nexthop.objects.filter(channel=channel) if not row.key.startswith(".")]
+    nexthops = [row for row in channel.nexthops.all() if not row.key.startswith(".")]
     answers = {
         one.nexthop_id: facts
         for one in DnsSighting.objects.filter(nexthop__in=nexthops, current=True).select_related("observation")

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from partners.actions.proposing import HostTally, Proposal, proposals
+from partners.actions.whatif import Ground
 from partners.models import Contact
 from partners.reports.partners import ChannelPage
 from partners.reports.sentences import partner_sentence
@@ -43,11 +44,11 @@ class Way:
     note: str = ""
 
 
-def ways_out(page: ChannelPage, contact: Contact | None, *, now: datetime) -> tuple[Way, ...]:
+def ways_out(page: ChannelPage, contact: Contact | None, *, ground: Ground, now: datetime) -> tuple[Way, ...]:
     """Return at most three ways, () where mail flows as agreed. Another entry is offered only if it takes all mail."""
     if page.state not in _BAD:
         return ()
-    found = {one.level: one for one in proposals(page.channel, now=now)}
+    found = {one.level: one for one in proposals(page.channel, now=now, ground=ground)}
     others = [found[level] for level in _OTHER if level in found]
     return (_theirs(page, contact), *_ours(page, others))[:_WAYS_MAX]
 

@@ -31,8 +31,8 @@ OWN_BUDGET: Final[Mapping[str, tuple[int, str]]] = {
     "today": (19, "too many still"),
     "compliance": (13, "too many still"),
     "wall": (14, "too many still"),
-    "partner-detail": (91, "too many still"),
-    "channel-edit": (79, "too many still"),
+    "partner-detail": (31, "too many still"),
+    "channel-edit": (17, "too many still"),
     "look-show": (18, "too many still"),
 }
 # What answers no person with a page; tests of its own hold what it costs.

@@ -22,10 +22,10 @@ from partners.actions.leases import ask_now
 from partners.actions.looking import ask_look, look_facts
 from partners.actions.proposing import Proposal, proposals, proposals_from
 from partners.actions.stored import Stored
-from partners.actions.whatif import WhatIf, channel_facts, what_if
+from partners.actions.whatif import Ground, WhatIf, ground_of, what_if
 from partners.core.errors import ActionRefused, RefusedInput
 from partners.core.grammar import ParsedPolicy
-from partners.models import Look, User
+from partners.models import Look, Nexthop, User
 from partners.reports.partners import ChannelPage, channel_page
 from partners.reports.watching import LookState, look_state, own_look, state_of_look
 from partners.web.access import door, reader, whole
@@ -52,8 +52,8 @@ def add(request: HttpRequest) -> HttpResponse:
         if saved is not None:
             return saved
     seen = look_facts(look) if look else {}
-    context = _entry_context(form, _look_of(look, now), proposals_from(seen, None, now=now), seen)
-    context |= {"look_row": look, "preview": _preview(form, None, seen, person, now), "steps": _steps(3)}
+    context = _entry_context(form, _look_of(look, now), proposals_from(seen, now=now), seen)
+    context |= {"look_row": look, "preview": _preview(form, ground_of(None, seen), person, now), "steps": _steps(3)}
     return render(request, "partners/entry_form.html", context, status=422 if form.errors else 200)
 
 
@@ -80,14 +80,14 @@ def show_look(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     state = state_of_look(look, now=now)
     seen = look_facts(look)
-    found = () if state.running else proposals_from(seen, None, now=now)
+    found = () if state.running else proposals_from(seen, now=now)
     start = {"nexthops": look.key, **_chosen(found, request.GET)}
     start |= {name: request.GET[name][:300] for name in ("name", "basis") if request.GET.get(name)}
     form = PartnerForm(initial=start)
     context = _entry_context(form, state, found, seen, chosen=str(start.get("level", "")))
     context |= {"look_row": look, "steps": _steps(2 if state.running else 3, state), "today": _today(look.key)}
     if not state.running:
-        context["preview"] = _preview(form, None, seen, person, now)
+        context["preview"] = _preview(form, ground_of(None, seen), person, now)
     return render(request, "partners/entry_form.html", context)
 
 
@@ -120,7 +120,8 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     page = channel_page(person, pk)
     if page is None:
         raise Http404
-    found = proposals(page.channel, now=now)
+    ground = ground_of(page.channel)
+    found = proposals(page.channel, now=now, ground=ground)
     start: dict[str, Any] = {name: getattr(page.channel, name) for name in _EDITED}
     start |= {"nexthops": ", ".join(page.keys), **_chosen(found, request.GET, by_itself=False)}
     start |= proposed_fields(request.GET)
@@ -131,8 +132,8 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         if saved is not None:
             return saved
     look = look_state(page.channel, now=now)
-    context = _entry_context(form, look, found, channel_facts(page.channel), chosen=str(start["level"]))
-    context |= {"page": page, "version": version, "preview": _preview(form, page, {}, person, now)}
+    context = _entry_context(form, look, found, ground.facts, chosen=str(start["level"]))
+    context |= {"page": page, "version": version, "preview": _preview(form, ground, person, now)}
     context["authorities"] = page.channel.authorities.order_by("added_at")
     return render(request, "partners/entry_form.html", context, status=422 if form.errors else 200)
 
@@ -140,7 +141,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
 def _added(request: HttpRequest, form: forms.Form, look: Look | None, now: datetime) -> HttpResponse | None:
     """Save the partner; None where it was refused, which then stands in the form."""
     person, given = reader(request), dict(form.cleaned_data)
-    found = proposals_from(look_facts(look), None, now=now) if look else ()
+    found = proposals_from(look_facts(look), now=now) if look else ()
     try:
         change = acts.add_partner(
             given.pop("name"),
@@ -174,7 +175,7 @@ def _edited(
         return None
     moved = any(fields[name] != getattr(channel, name) for name in ("level", "protocols", "ciphers", "servername"))
     if moved or set(fields["nexthops"]) != set(page.keys):  # another level may ask for another session
-        for nexthop in channel.nexthops.all():
+        for nexthop in Nexthop.objects.filter(channel=channel):  # as saved: the page has read those before
             ask_now(nexthop, by=person, now=now)
     messages.success(request, _("Saved as a draft. It reaches the relays with the next release."))
     return redirect("partner-detail", pk=channel.pk)
@@ -203,21 +204,18 @@ def _chosen(found: tuple[Proposal, ...], asked: Mapping[str, str], *, by_itself:
     return {"level": one.level, "agreed": one.agreed, "match": one.match} if one else {}
 
 
-def _preview(
-    form: forms.Form, page: ChannelPage | None, seen: Mapping[str, Stored], by: User, now: datetime
-) -> WhatIf | None:
+def _preview(form: forms.Form, ground: Ground, by: User, now: datetime) -> WhatIf | None:
     """Return what the fields of *form* would be on the relays; None where there is nothing to judge yet."""
-    channel = page.channel if page else None
     if not form.is_bound:
         given = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items() if name != "name"}
         if not given["nexthops"]:
             return None
         given["nexthops"] = nexthops_in(given["nexthops"])
-        return what_if(given, channel, now=now, by=by, seen=seen)
+        return what_if(given, ground.channel, now=now, by=by, ground=ground)
     if any(form[name].errors for name in form.fields if name != "name"):
         return None
     given = {name: form.cleaned_data[name] for name in form.cleaned_data if name != "name"}
-    return what_if(given, channel, now=now, by=by, seen=seen)
+    return what_if(given, ground.channel, now=now, by=by, ground=ground)
 
 
 def _entry_context(

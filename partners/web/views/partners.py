@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from partners.actions.proposing import proposals
 from partners.actions.relay_groups import settings_by_group
-from partners.actions.whatif import what_if
+from partners.actions.whatif import Ground, ground_of, what_if
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.relay import RelaySettings
 from partners.documents.workbook import Cell, workbook
@@ -95,16 +95,17 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     if page is None:
         raise Http404
     now = timezone.now()
-    context = {**_page_context(page, now), "domains": domain_rows(page.channel)}
+    ground = ground_of(page.channel)
+    context = {**_page_context(page, ground, now), "domains": domain_rows(page.channel)}
     if reader(request).is_mail_team:
         context["open_changes"] = open_changes(page.channel)
-        context["ways"] = ways_out(page, context["contact"], now=now)
+        context["ways"] = ways_out(page, context["contact"], ground=ground, now=now)
         context["alerts"] = alerts_of(page.channel.partner_id, now=now)
         context["notices"] = notices_of(page.channel.partner)
     return render(request, "partners/partner_detail.html", context)
 
 
-def _page_context(page: ChannelPage, now: datetime) -> dict[str, Any]:
+def _page_context(page: ChannelPage, ground: Ground, now: datetime) -> dict[str, Any]:
     """Return the finished rows of a channel's page."""
     channel = page.channel
     pins = pin_rows(channel, page.pins)
@@ -115,7 +116,7 @@ def _page_context(page: ChannelPage, now: datetime) -> dict[str, Any]:
     members = Membership.objects.filter(partner=channel.partner, ended_at__isnull=True).select_related("user")
     return {
         "page": page,
-        "head": headline(page, now=now, digest=_digest()),
+        "head": headline(page, now=now, digest=_digest(ground)),
         "cells": matrix(page.hosts, seen, channel, pins, now=now),
         "chains": chain_rows(seen, level=channel.level, now=now),
         "second": second_of(channel, page.hosts, seen, pins),
@@ -126,7 +127,7 @@ def _page_context(page: ChannelPage, now: datetime) -> dict[str, Any]:
         "lines": lines,
         "release": release,
         "legend": _legend(pins),
-        "draft": _draft(channel, lines, letters, now),
+        "draft": _draft(ground, lines, letters, now),
         "entries": journal(page, Prospects(page, seen, lambda: _within_reach(channel, now), now)),
         "contacts": contacts,
         "contact": contacts[0] if contacts else None,
@@ -142,9 +143,11 @@ def _within_reach(channel: Channel, now: datetime) -> list[str]:
     return [one.level for one in proposals(channel, now=now) if one.possible]
 
 
-def _digest() -> str:
+def _digest(ground: Ground) -> str:
     """Return the algorithm by which the first relay group compares fingerprints."""
-    known = [one.fingerprint_digest for one in settings_by_group().values() if isinstance(one, RelaySettings)]
+    known = [
+        one.fingerprint_digest for one in settings_by_group(ground.groups).values() if isinstance(one, RelaySettings)
+    ]
     return known[0] if known else "sha256"
 
 
@@ -155,11 +158,12 @@ def _legend(pins: tuple[PinRow, ...]) -> list[dict[str, str]]:
     return [{"pin": letter, "text": words[letter]} for letter in sorted(found)] if len(found) > 1 else []
 
 
-def _draft(channel: Channel, lines: tuple[Line, ...], letters: Mapping[str, str], now: datetime) -> tuple[Line, ...]:
+def _draft(ground: Ground, lines: tuple[Line, ...], letters: Mapping[str, str], now: datetime) -> tuple[Line, ...]:
     """Return the lines that the newest draft would make, () where they are those that are released."""
-    if channel.removed_at is not None:
+    channel = ground.channel
+    if channel is None or channel.removed_at is not None:
         return ()
-    drafted = as_lines({one.group: one.lines for one in what_if({}, channel, now=now).groups}, letters)
+    drafted = as_lines({one.group: one.lines for one in what_if({}, channel, now=now, ground=ground).groups}, letters)
     return drafted if {one.text for one in drafted} != {one.text for one in lines} else ()
 
 
