@@ -7,13 +7,13 @@ vantage, and reports on what it holds. It learns an address, a port and a TLS pr
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 from django.utils.translation import gettext as _
 
 from partners.actions import audit
@@ -21,6 +21,7 @@ from partners.actions.access import demand_approver
 from partners.actions.cycles import end_visit, tell_visit
 from partners.actions.issued import VANTAGE, fits
 from partners.actions.leases import LEASE, AddressClaim, Target, claim_addresses, database_now, renew
+from partners.actions.patience import patience_at
 from partners.actions.probing import Result, record_peers
 from partners.core.errors import ActionRefused, RefusedInput, StaleRefused
 from partners.core.facts_json import profile_from_json, profile_to_json
@@ -33,6 +34,7 @@ __all__ = [
     "CLAIMS_MAX",
     "HELD_MAX",
     "REQUESTS_PER_MINUTE",
+    "SLOW_HELD_MAX",
     "claim_for",
     "make_vantage_token",
     "record_report",
@@ -42,6 +44,7 @@ __all__ = [
 
 CLAIMS_MAX: Final = 50  # addresses at a time
 HELD_MAX: Final = 400  # addresses of one vantage under way
+SLOW_HELD_MAX: Final = 50  # in its slow lane, beside these
 REQUESTS_PER_MINUTE: Final = 240  # of one token
 _RESULTS_MAX: Final = 200  # addresses in one report
 _PEERS_MAX: Final = 1000  # sessions with one address
@@ -108,31 +111,37 @@ def vantage_of(secret: str, *, now: datetime) -> VantageToken | None:
 def claim_for(token: VantageToken, wish: object) -> Json:
     """Claim addresses for the probe with *token* and prolong what it holds; return both as JSON.
 
-    wish: {"limit": how many more, "held": [{"claim", "token"}]}. Errors: RefusedInput for any other shape.
+    wish: {"limit": how many more, "slow": how many more of the slow lane, "held": [{"claim", "token"}]}; a probe that
+    does not know that lane is given none of it. Errors: RefusedInput for any other shape.
     """
-    limit, held = _wish(wish)
+    limit, slow, held = _wish(wish)
     now = database_now()
     kept = _still_held(token, held)
     renew(kept)
-    at_work = Address.objects.filter(vantage=token.vantage, lease_until__gt=now).count()
-    free = min(limit, CLAIMS_MAX, HELD_MAX - at_work)
+    held_by_lane = Address.objects.filter(vantage=token.vantage, lease_until__gt=now).values_list("is_slow")
+    at_work = dict(held_by_lane.annotate(count=Count("pk")).order_by())
+    free = min(limit, CLAIMS_MAX, HELD_MAX - at_work.get(False, 0))
     claims = claim_addresses(free, now=now, vantage=token.vantage) if free > 0 else []
-    if free > 0 and not claims and not at_work:
+    slow = min(slow, SLOW_HELD_MAX - at_work.get(True, 0))
+    late = claim_addresses(slow, now=now, vantage=token.vantage, is_slow=True) if slow > 0 else []
+    if free > 0 and not claims and not late and not at_work:
         end_visit(token.vantage)
     return {
         "lease_seconds": int(LEASE.total_seconds()),
+        "patience": asdict(patience_at(token.vantage)),
         "held": [{"claim": one.pk, "token": one.token} for one in kept],
         "addresses": [
             {
                 "claim": one.pk,
                 "token": one.token,
                 "address": one.address,
+                "slow": one in late,
                 "targets": [
                     {"target": target.pk, "port": target.port, "profile": profile_to_json(target.profile)}
                     for target in one.targets
                 ],
             }
-            for one in claims
+            for one in [*claims, *late]
         ],
     }
 
@@ -225,10 +234,11 @@ def _still_held(token: VantageToken, held: Sequence[_Held]) -> list[AddressClaim
     ]
 
 
-def _wish(raw: object) -> tuple[int, list[_Held]]:
-    if not isinstance(raw, dict) or raw.keys() - {"limit", "held"}:
-        raise refused("it is no object with limit and held")
-    return _number(raw.get("limit")), [_held(one) for one in _list(raw.get("held", []), HELD_MAX)]
+def _wish(raw: object) -> tuple[int, int, list[_Held]]:
+    if not isinstance(raw, dict) or raw.keys() - {"limit", "slow", "held"}:
+        raise refused("it is no object with limit, slow and held")
+    held = [_held(one) for one in _list(raw.get("held", []), HELD_MAX + SLOW_HELD_MAX)]
+    return _number(raw.get("limit")), _number(raw.get("slow", 0)), held
 
 
 def _held(raw: object) -> _Held:

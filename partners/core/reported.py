@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from partners.core.errors import RefusedInput
 from partners.core.observation import NotMeasured, NotMeasuredCause, PeerFacts, Stage, TlsFacts, TlsProfile
+from partners.core.slow_lane import HELD_LONGEST
 from partners.core.wording import _
 
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
     "report_of_outcome",
 ]
 
-AGO_SECONDS_MAX: Final = 900.0  # longer than the slowest session
+AGO_SECONDS_MAX: Final = HELD_LONGEST.total_seconds()  # the first of several sessions that were slow
 CERTIFICATES_MAX: Final = 2000  # in one report
 _CERTIFICATE_BYTES: Final = 102_400  # OpenSSL's own bound of a chain
 _CHAIN_MAX: Final = 32

@@ -18,8 +18,9 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +28,10 @@ from partners.core.errors import PortalError, RefusedInput, SettingsRefused, Tem
 from partners.core.facts_json import profile_from_json
 from partners.core.observation import NotMeasured, NotMeasuredCause
 from partners.core.reported import CERTIFICATES_MAX, report_of_outcome
+from partners.core.slow_lane import SLOW_SESSION, Patience
 from partners.probe.configured import configured_engine
 from partners.probe.engine import Engine
+from partners.probe.manner import USUAL, Manner, manner_of_lane
 from partners.probe.portal import BODY_MAX, Portal
 from partners.probe.session import Outcome, Target
 
@@ -38,6 +41,7 @@ POLL_SECONDS: Final = 5.0  # between two questions for work while there is none
 RENEW_SECONDS: Final = 15.0
 TICK_SECONDS: Final = 0.3
 CLAIM_MAX: Final = 50
+SLOW_SLOTS: Final = 20
 HELD_MAX: Final = 400  # the portal's own bound
 _RETRY_LONGEST: Final = 60.0
 _BATCH_MAX: Final = 100
@@ -47,11 +51,16 @@ _log = logging.getLogger("tlsportal-probe")
 
 @dataclass(eq=False, slots=True)
 class _Errand:
-    """One claimed address. targets: session -> number; seen: what came of them, and when by this process's clock."""
+    """One claimed address. targets: session -> number; seen: what came of them, and when by this process's clock.
+
+    manner: of the relays, in its lane. is_slow: of the slow lane, which has slots of its own.
+    """
 
     claim: int
     token: str
     targets: dict[Target, int]
+    manner: Manner = USUAL
+    is_slow: bool = False
     seen: dict[int, tuple[Outcome, float]] = field(default_factory=dict)
 
     @property
@@ -75,11 +84,12 @@ class _Errand:
 class Elsewhere:
     """The probe at one vantage: claims, speaks, reports, until it is told to stop."""
 
-    def __init__(self, portal: Portal, engine: Engine, *, slots: int) -> None:
-        self._portal, self._engine, self._slots = portal, engine, slots
+    def __init__(self, portal: Portal, engine: Engine, *, slots: int, slow_slots: int = SLOW_SLOTS) -> None:
+        self._portal, self._engine = portal, engine
+        self._slots = {False: slots, True: slow_slots}
         self._held: dict[tuple[int, str], _Errand] = {}
         self._running: dict[Target, _Errand] = {}
-        self._queue: asyncio.Queue[_Errand] = asyncio.Queue()
+        self._queues: dict[bool, asyncio.Queue[_Errand]] = {False: asyncio.Queue(), True: asyncio.Queue()}
         self._stopping = asyncio.Event()
         self._next_claim = self._last_renewal = 0.0
         self._pause = POLL_SECONDS
@@ -94,27 +104,34 @@ class Elsewhere:
         """Work until stop(). Errors: SettingsRefused where the token opens nothing (any more)."""
         talk = asyncio.create_task(self._talk())
         talk.add_done_callback(lambda _talk: self.stop())
-        async for outcome in self._engine.run(self._sessions()):
-            target = Target(outcome.address, outcome.port, outcome.profile)
-            errand = self._running.pop(target)
-            errand.seen[errand.targets[target]] = outcome, time.monotonic()
+        async with asyncio.TaskGroup() as lanes:
+            for is_slow in self._slots:
+                lanes.create_task(self._speak(is_slow=is_slow))
         self._stopping.set()
         await talk
 
-    async def _sessions(self) -> AsyncIterator[Target]:
+    async def _speak(self, *, is_slow: bool) -> None:
+        """Have the sessions of one lane; both lanes take turns at an address, for the engine is one."""
+        slots = self._slots[True] if is_slow else None  # the engine has those of the other lane
+        async for outcome in self._engine.run(self._sessions(is_slow=is_slow), slots=slots):
+            target = Target(outcome.address, outcome.port, outcome.profile)
+            errand = self._running.pop(target)
+            errand.seen[errand.targets[target]] = outcome, time.monotonic()
+
+    async def _sessions(self, *, is_slow: bool) -> AsyncIterator[Target]:
         """Yield the sessions of each claimed address while its lease is held: without it another may be there.
 
         One that is under way already, for a claim whose lease is lost, serves the new claim.
         """
         while not self._stopping.is_set():
-            errand = await self._queue.get()
+            errand = await self._queues[is_slow].get()
             for target in errand.targets:
                 if self._held.get((errand.claim, errand.token)) is not errand:
                     break
                 is_under_way = target in self._running
                 self._running[target] = errand
                 if not is_under_way:
-                    yield target
+                    yield replace(target, manner=errand.manner)
 
     async def _talk(self) -> None:
         """Report what is done, prolong what is held, and claim more while there is room."""
@@ -143,12 +160,15 @@ class Elsewhere:
     async def _claim(self) -> None:
         """Ask for more where there is room, or prolong what is held."""
         now = time.monotonic()
-        room = max(0, min(CLAIM_MAX, HELD_MAX - len(self._held), self._slots - len(self._running)))
+        running = Counter(errand.is_slow for errand in self._running.values())
+        late = sum(errand.is_slow for errand in self._held.values())
+        room = max(0, min(CLAIM_MAX, HELD_MAX - len(self._held) + late, self._slots[False] - running[False]))
+        slow = max(0, self._slots[True] - late)
         is_late = self._held and now - self._last_renewal >= RENEW_SECONDS
-        if not is_late and (not room or now < self._next_claim):
+        if not is_late and (not (room or slow) or now < self._next_claim):
             return
         held = [errand.name for errand in self._held.values()]
-        answer = await asyncio.to_thread(self._portal.claim, room, held)
+        answer = await asyncio.to_thread(self._portal.claim, room, slow, held)
         self._last_renewal = time.monotonic()
         kept, new = _given(answer)
         for key in self._held.keys() - kept:
@@ -156,7 +176,7 @@ class Elsewhere:
             del self._held[key]
         for errand in new:
             self._held[errand.claim, errand.token] = errand
-            self._queue.put_nowait(errand)
+            self._queues[errand.is_slow].put_nowait(errand)
         self._next_claim = time.monotonic() + (TICK_SECONDS if new else POLL_SECONDS)
 
     async def _report(self) -> None:
@@ -215,17 +235,28 @@ def _given(answer: Mapping[str, Any]) -> tuple[set[tuple[int, str]], list[_Erran
     """Return which claims are still held, and what there is to do. Errors: TemporaryFault where that cannot be read."""
     try:
         kept = {(int(one["claim"]), str(one["token"])) for one in answer.get("held", [])}
-        return kept, [_errand(one) for one in answer.get("addresses", [])]
+        patience = _patience(answer.get("patience", {}))
+        return kept, [_errand(one, patience) for one in answer.get("addresses", [])]
     except (KeyError, TypeError, ValueError) as cause:
         raise TemporaryFault("portal", f"what it gives to do cannot be read: {cause}") from cause
 
 
-def _errand(raw: Mapping[str, Any]) -> _Errand:
+def _patience(raw: Mapping[str, Any]) -> Patience:
+    """Return the relays' patience as the portal gives it. Errors: TypeError and ValueError for any other shape."""
+    found = Patience(**{str(name): int(seconds) for name, seconds in dict(raw).items()})
+    if not all(0 < seconds <= SLOW_SESSION.total_seconds() for seconds in astuple(found)):
+        raise ValueError("a relay's patience is too long, or none")
+    return found
+
+
+def _errand(raw: Mapping[str, Any], patience: Patience) -> _Errand:
     targets = {
         Target(str(raw["address"]), int(one["port"]), profile_from_json(one["profile"])): int(one["target"])
         for one in raw["targets"]
     }
-    return _Errand(int(raw["claim"]), str(raw["token"]), targets)
+    is_slow = bool(raw.get("slow", False))
+    manner = manner_of_lane(patience, is_slow=is_slow)
+    return _Errand(int(raw["claim"]), str(raw["token"]), targets, manner, is_slow)
 
 
 class _Environment:
@@ -259,8 +290,9 @@ def _token(path: str) -> str:
         raise SettingsRefused(f"token file {path}", str(cause), "name a file that this user may read") from cause
 
 
-async def _work(portal: Portal, slots: int) -> None:
-    elsewhere = Elsewhere(portal, configured_engine(_Environment(), slots=slots), slots=slots)
+async def _work(portal: Portal, slots: int, slow_slots: int) -> None:
+    engine = configured_engine(_Environment(), slots=slots)
+    elsewhere = Elsewhere(portal, engine, slots=slots, slow_slots=slow_slots)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, elsewhere.stop)
@@ -274,12 +306,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--token-file", default="", help="file with the vantage token (TLSPORTAL_VANTAGE_TOKEN_FILE)")
     parser.add_argument("--ca", default=_text("PORTAL_CA"), help="PEM file of the portal's CA (TLSPORTAL_PORTAL_CA)")
     parser.add_argument("--slots", type=int, default=100, choices=range(1, 1001), metavar="1..1000")
+    slow = "of the slow lane, beside these"
+    parser.add_argument("--slow-slots", type=int, default=SLOW_SLOTS, choices=range(1, 51), metavar="1..50", help=slow)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
         portal = Portal(given.portal, _token(given.token_file), ca_file=given.ca)
         _log.info("probing for %s with %d slots", given.portal, given.slots)
-        asyncio.run(_work(portal, given.slots))
+        asyncio.run(_work(portal, given.slots, given.slow_slots))
     except PortalError as refusal:
         print(refusal, file=sys.stderr)
         return 2

@@ -44,9 +44,9 @@ class Portal:
         except (OSError, ssl.SSLError) as cause:
             raise SettingsRefused(f"CA file {ca_file}", str(cause), "name a PEM file of the portal's CA") from cause
 
-    def claim(self, limit: int, held: list[dict[str, Any]]) -> Mapping[str, Any]:
-        """Prolong what is *held* and claim up to *limit* addresses more."""
-        return self._ask("/probe/claim", {"limit": limit, "held": held})
+    def claim(self, limit: int, slow: int, held: list[dict[str, Any]]) -> Mapping[str, Any]:
+        """Prolong what is *held* and claim up to *limit* addresses more, and up to *slow* of the slow lane."""
+        return self._ask("/probe/claim", {"limit": limit, "slow": slow, "held": held})
 
     def record(self, results: list[dict[str, Any]], certificates: list[str]) -> Mapping[str, Any]:
         """Report *results*."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from partners.core.errors import SettingsRefused, TemporaryFault
 from partners.core.facts_json import profile_to_json
 from partners.core.observation import PERMISSIVE
 from partners.probe.elsewhere import Elsewhere
+from partners.probe.limits import Limits
 from partners.probe.portal import Portal
 from tests.kit.ca import self_signed
 from tests.kit.script import Say, Script, Tls
@@ -30,7 +32,7 @@ class Answers:
     def __init__(self, *given: Mapping[str, Any]) -> None:
         self.given, self.recorded = list(given), []
 
-    def claim(self, _limit: int, held: list[dict[str, Any]]) -> Mapping[str, Any]:
+    def claim(self, _limit: int, _slow: int, held: list[dict[str, Any]]) -> Mapping[str, Any]:
         return self.given.pop(0) if self.given else {"held": held, "addresses": []}
 
     def record(self, results: list[dict[str, Any]], _certificates: list[str]) -> Mapping[str, Any]:
@@ -71,6 +73,29 @@ async def test_lease_lost_before_its_turn(smtpd: Smtpd) -> None:
     assert [one["token"] for one in portal.recorded] == ["a"]
 
 
+async def test_slow_lane(smtpd: Smtpd) -> None:
+    """What is slow has slots and patience of its own: it is heard, and the lane beside it does not wait for it."""
+    late = smtpd.peer(script=Script(tls=SLOW.tls, replies={"GREETING": Say("220 mx ESMTP", delay=2.0)}))
+    slow = {**address(1, "a"), "slow": True}
+    patience = {"connect": 5, "helo": 5, "starttls": 5}
+    portal = Answers({"held": [], "patience": patience, "addresses": [slow]})
+    engine = engine_for(late, limits=Limits(greeting=timedelta(seconds=1)))
+
+    await run(portal, engine, 3.5)
+
+    assert [one["facts"]["kind"] for one in portal.recorded[0]["peers"]] == ["peer"]
+
+
+async def test_fast_lane_has_its_own_patience(smtpd: Smtpd) -> None:
+    """The same server is not waited for where it is not known to be slow."""
+    late = smtpd.peer(script=Script(tls=SLOW.tls, replies={"GREETING": Say("220 mx ESMTP", delay=2.0)}))
+    portal = Answers({"held": [], "addresses": [address(1, "a")]})
+
+    await run(portal, engine_for(late, limits=Limits(greeting=timedelta(seconds=1))), 3.5)
+
+    assert [one["facts"]["cause"] for one in portal.recorded[0]["peers"]] == ["timeout"]
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [
@@ -81,6 +106,10 @@ async def test_lease_lost_before_its_turn(smtpd: Smtpd) -> None:
         {"held": [], "addresses": [5]},
         {"held": [], "addresses": [{**address(1, "a"), "targets": [{"target": 1, "port": 25, "profile": 5}]}]},
         {"held": [], "addresses": [address(1, "a") | {"targets": []}]},
+        {"held": [], "patience": 5},
+        {"held": [], "patience": {"connect": 10**30}},
+        {"held": [], "patience": {"helo": 0}},
+        {"held": [], "patience": {"other": 1}},
     ],
 )
 async def test_nonsense(smtpd: Smtpd, nonsense: dict[str, Any]) -> None:
@@ -103,4 +132,4 @@ def test_address_of_the_portal(url: str) -> None:
 def test_portal_out_of_reach() -> None:
     """Nobody listens: that is a matter of time."""
     with pytest.raises(TemporaryFault):
-        Portal("http://127.0.0.1:9", "tlsv_x").claim(1, [])
+        Portal("http://127.0.0.1:9", "tlsv_x").claim(1, 0, [])

@@ -9,10 +9,18 @@ from django.db import IntegrityError
 from django.test import Client
 from django.utils import timezone
 
-from partners.actions.vantages import HELD_MAX, REQUESTS_PER_MINUTE, make_vantage_token, revoke_vantage_token
+from partners.actions.relay_groups import ensure_group
+from partners.actions.vantages import (
+    HELD_MAX,
+    REQUESTS_PER_MINUTE,
+    SLOW_HELD_MAX,
+    make_vantage_token,
+    revoke_vantage_token,
+)
 from partners.core.errors import ActionRefused, NotAllowed, SettingsRefused
 from partners.core.facts_json import profile_key, profile_to_json
 from partners.core.observation import PERMISSIVE
+from partners.core.reported import AGO_SECONDS_MAX
 from partners.models import (
     Address,
     AuditEntry,
@@ -22,6 +30,7 @@ from partners.models import (
     Nexthop,
     Observation,
     Partner,
+    RelayGroup,
     Sighting,
     VantageToken,
 )
@@ -91,7 +100,7 @@ def test_claim_and_record(token):
     (one,) = claimed(token)
     answer = post("record", token, report(one, ago=2))
 
-    assert one.keys() == {"claim", "token", "address", "targets"}
+    assert one.keys() == {"claim", "token", "address", "slow", "targets"}
     assert one["address"] == "93.184.0.1"
     assert answer.json() == {"kept": 1}
     seen = Sighting.objects.get(endpoint__address=row)
@@ -254,7 +263,7 @@ def test_long_ago(token):
     row = due("93.184.0.1")
     (one,) = claimed(token)
 
-    assert post("record", token, report(one, ago=901)).json() == {"kept": 1}
+    assert post("record", token, report(one, ago=AGO_SECONDS_MAX + 1)).json() == {"kept": 1}
     row.refresh_from_db()
     assert (row.lease_token, row.failing_since) == ("", None)
     assert row.due_at < timezone.now()
@@ -305,6 +314,35 @@ def test_held_claims_are_bounded(token):
     due("93.184.0.1")
 
     assert claimed(token) == []
+
+
+def test_slow_lane(token):
+    """Only who asks for what is slow is given it, with the patience of the relays that the vantage stands for."""
+    ensure_group(now=timezone.now())
+    RelayGroup.objects.update(vantage="dmz", main_cf={"smtp_helo_timeout": "120"})
+    due("93.184.0.1")
+    Address.objects.update(is_slow=True)
+
+    assert claimed(token) == []
+    answer = post("claim", token, {"limit": 0, "slow": 5}).json()
+
+    assert [(one["address"], one["slow"]) for one in answer["addresses"]] == [("93.184.0.1", True)]
+    assert answer["patience"] == {"connect": 30, "helo": 120, "starttls": 300}
+
+
+def test_slow_lane_is_bounded(token):
+    """What one vantage holds of the slow lane is bounded by itself, and takes nothing from the fast one."""
+    lease = {"lease_token": "c" * 32, "lease_until": timezone.now() + timedelta(minutes=1), "is_slow": True}
+    Address.objects.bulk_create(
+        Address(address=f"10.0.0.{number + 1}", vantage="dmz", **lease) for number in range(SLOW_HELD_MAX)
+    )
+    due("93.184.0.1")
+    due("93.184.0.2")
+    Address.objects.filter(address="93.184.0.2").update(is_slow=True)
+
+    answer = post("claim", token, {"limit": 5, "slow": 5}).json()
+
+    assert [one["address"] for one in answer["addresses"]] == ["93.184.0.1"]
 
 
 def test_too_many_questions(token):
