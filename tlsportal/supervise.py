@@ -16,6 +16,7 @@ import importlib.util
 import ipaddress
 import os
 import platform
+import shlex
 import shutil
 import signal
 import socket
@@ -32,6 +33,7 @@ BASE = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(BASE / "manage.py")]
 DEMO_COMMAND = BASE / "partners" / "management" / "commands" / "demo_world.py"
 ADDRESS_NAME = "address"  # of the data directory: what the links begin with that a command at the console prints
+DEMO_SETTINGS_NAME = "demo_settings"  # of the data directory: NAME=VALUE for a shell; commands/probe.py looks for it
 FIRST_LINK_MARK = "first-link "  # partners.management.commands.prepare writes it
 SOCKET_PATH_LIMIT = 107  # unix(7): sun_path holds 108 bytes with the closing zero
 BROKER_START_SECONDS = 10.0
@@ -258,10 +260,9 @@ def _prepare(children: Children, plan: Plan, environment: dict[str, str]) -> str
         code, said = children.run([*MANAGE, "demo_world", "settings"], environment)
         if code:
             raise GaveUpError(f"the demo world could not be made: {said.strip()}")
-        for line in said.splitlines():
-            name, equals, value = line.partition("=")
-            if equals and name.startswith("TLSPORTAL_"):
-                environment[name] = value
+        given = dict(line.split("=", 1) for line in said.splitlines() if line.startswith("TLSPORTAL_") and "=" in line)
+        environment.update(given)
+        _keep_demo_settings(children, plan.directory, given)
     first = [] if plan.demo else ["--first-account", plan.first_account]  # the demo brings its own people
     code, said = children.run([*MANAGE, "prepare", *first], environment)
     if code:
@@ -274,6 +275,16 @@ def _prepare(children: Children, plan: Plan, environment: dict[str, str]) -> str
         else:
             children.log.write("up", line)
     return link
+
+
+def _keep_demo_settings(children: Children, directory: Path, given: dict[str, str]) -> None:
+    """Write what a command at the console needs to see the demo's DNS and servers, and say how it is read."""
+    file = directory / DEMO_SETTINGS_NAME
+    named = {"TLSPORTAL_DATA_DIR": str(directory), **given}
+    file.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in named.items()))
+    file.chmod(0o600)
+    line = f"set -a; . {shlex.quote(str(file))}; set +a"
+    children.log.write("up", f"before commands that are to see this world, such as predict and probe: {line}")
 
 
 def _bring_demo(children: Children, environment: dict[str, str], stops: list[int]) -> None:

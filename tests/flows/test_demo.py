@@ -2,7 +2,10 @@
 
 import contextlib
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -127,6 +130,21 @@ class TestDemo:
 
         assert len(kept) >= 19
         assert [path.name for path in kept if path.stat().st_mode & 0o077] == []
+
+    def test_commands_see_the_world(self, demo):
+        """With the line that `up` prints; without it nothing is recorded of what the real DNS does not know."""
+        kept = demo.directory / "demo_settings"
+        words = [sys.executable, "manage.py", "probe", "borealis.example"]
+        lost = {**os.environ, "TLSPORTAL_DATA_DIR": str(demo.directory)}
+        refused = subprocess.run(words, env=lost, capture_output=True, text=True, timeout=60, check=False)
+        shell = f"set -a; . {kept}; set +a; exec {' '.join(words)}"
+        seen = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
+
+        assert any(f". {kept}; " in line for line in demo.lines)
+        assert kept.stat().st_mode & 0o077 == 0
+        assert (refused.returncode, "which has its own DNS" in refused.stderr) == (1, True)
+        assert (seen.returncode, "borealis.example" in seen.stdout) == (0, True)
+        assert states(demo.directory)["borealis.example"] == GOOD
 
     def test_turns_are_seen(self, demo):
         """In the first minutes one renews without notice, one moves its MX records, and one rolls over half way."""
