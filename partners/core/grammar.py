@@ -82,6 +82,7 @@ _LEVEL_SINCE = {
 }
 _TABLES_SINCE = PostfixRelease(2, 3)
 _YES_NO = {"yes": True, "no": False}
+_DIGEST_MAX = 64  # octets: OpenSSL's EVP_MAX_MD_SIZE
 _HEX_PAIRS = re.compile(r"[0-9a-fA-F]{2}(?::?[0-9a-fA-F]{2})*", re.ASCII)
 _HALF_BYTE = re.compile(r"[0-9a-fA-F]", re.ASCII)
 
@@ -186,13 +187,18 @@ def level_since(level: SecurityLevel) -> PostfixRelease:
 
 
 def digest_of(text: str) -> bytes | None:
-    """Return the bytes of a fingerprint as hex_decode_opt() reads it (pairs, colons optional between them), or None."""
-    return bytes.fromhex(text.replace(":", "")) if _HEX_PAIRS.fullmatch(text) else None
+    """Return the bytes of a fingerprint, or None for what Postfix calls malformed.
+
+    Pairs, colons optional between them (hex_decode_opt()), and no more characters than the longest digest may take
+    (tls_dane_add_fpt_digests() in src/tls/tls_dane.c).
+    """
+    is_read = len(text) <= 3 * _DIGEST_MAX and _HEX_PAIRS.fullmatch(text)
+    return bytes.fromhex(text.replace(":", "")) if is_read else None
 
 
 def written_digest(digest: bytes) -> str:
-    """Return *digest* as Postfix writes it: "3D:95:…"."""
-    return digest.hex(":").upper()
+    """Return *digest* as Postfix writes it: "3D:95:…"; without colons what is longer than any, for digest_of()."""
+    return (digest.hex(":") if len(digest) <= _DIGEST_MAX else digest.hex()).upper()
 
 
 def _tokens(text: str, *, braces: bool) -> Iterator[str]:

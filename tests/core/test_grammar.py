@@ -256,3 +256,15 @@ def test_a_fingerprint_of_the_right_length_draws_no_warning() -> None:
 
     assert isinstance(policy, ParsedPolicy)
     assert len(policy.warnings) == 1
+
+
+@pytest.mark.parametrize(("octets", "is_read"), [(64, True), (65, False)])
+def test_a_fingerprint_longer_than_any_digest_is_malformed(octets: int, is_read: bool) -> None:
+    """Postfix counts characters: 192 at most, which are 64 octets with colons or 96 without."""
+    assert (digest_of(":".join(["AB"] * octets)) is not None) is is_read
+    assert (digest_of("AB" * 96) is not None, digest_of("AB" * 97)) == (True, None)
+
+
+def test_a_long_value_without_colons_is_read_twice_alike() -> None:
+    """An entry is written with colons only where it can be read again."""
+    assert digest_of(read(f"fingerprint match={'ab' * 80}").match[0]) == b"\xab" * 80

@@ -108,4 +108,8 @@ CASES = (
     pinned("no-starttls", "without STARTTLS mail waits", "<pin>", script=Script(starttls_offered=False)),
     pinned("brackets", "a nexthop in brackets", "<pin>", nexthop="[mx.@]"),
     pinned("address", "a nexthop that is an address", "<pin>", nexthop="[<mx>]"),
+    *(Case(f"pin-length-{octets}{word}", f"a value of {octets} octets, {shows}", f"fingerprint match={joint.join(['AB'] * octets)}")
+      for octets in (63, 64, 65, 72, 96, 97, 128) for word, shows, joint in (("", "with colons", ":"), ("-bare", "without colons", ""))),
+    *(Case(f"pin-characters-{characters}", f"a value of {characters} characters", "fingerprint match=" + "AB" * (65 - colons) + ":AB" * colons)
+      for characters, colons in ((192, 62), (193, 63))),
 )
