@@ -1,5 +1,6 @@
 """The probe's side of an SMTP session as a state table: greeting, EHLO, STARTTLS, EHLO under TLS, QUIT; never MAIL.
 
+A refused STARTTLS is followed by NOOP: whether the peer closes then decides what becomes of a message at level may.
 No sockets and no clock. The caller passes bytes in, sends what `output()` returns, and looks at `want`:
 
     want READ      read more, or give up when the time of `stage` is over
@@ -20,13 +21,13 @@ from partners.probe.limits import Limits
 from partners.probe.manner import USUAL, Manner
 from partners.probe.reply import Reply, ReplyParser, cleaned
 
-__all__ = ["CLOSING", "Dialogue", "Seen", "Want"]
+__all__ = ["Dialogue", "Seen", "Want"]
 
 _FEATURES_MAX = 64
 _AFTER_CODE = re.compile(rb"[- ]")
 _KEYWORD_END = re.compile(rb"[ \t=]")
 _PIX = b"20 *"
-CLOSING = 421  # RFC 5321 section 3.8: the peer will close, whatever was asked
+_CLOSING = 421  # RFC 5321 section 3.8: the peer will close, whatever was asked
 
 
 class Want(Enum):
@@ -131,7 +132,7 @@ class Dialogue:
                 self._say("STARTTLS", Stage.STARTTLS, self._starttls_answered)
             else:
                 self._end()
-        elif reply.code == CLOSING:
+        elif reply.code == _CLOSING:
             self._end(stop="reply")
         else:
             self.seen.esmtp = False  # SMTP_FEATURE_ESMTP goes
@@ -147,12 +148,15 @@ class Dialogue:
         if reply.is_positive:
             self.stage, self.want = Stage.HANDSHAKE, Want.TLS
         else:
-            self._end(stop="reply")
+            self._say("NOOP", Stage.STARTTLS, self._refused_and_open)
+
+    def _refused_and_open(self, _reply: Reply) -> None:
+        self._end(stop="reply")
 
     def _ehlo_tls_answered(self, reply: Reply) -> None:
         self.seen.ehlo_tls_code, self.seen.ehlo_tls_text = reply.code, reply.text
         self.seen.ehlo_tls_name = _name(reply)
-        if reply.is_positive or reply.code == CLOSING:
+        if reply.is_positive or reply.code == _CLOSING:
             self._end(stop="" if reply.is_positive else "reply")
         else:
             self._say(f"HELO {self._ehlo_name}", Stage.EHLO_TLS, self._helo_tls_answered)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from partners.core.observation import PERMISSIVE, NotMeasured, NotMeasuredCause, PeerFacts, Stage, TlsFacts, TlsProfile
-from partners.probe.dialogue import CLOSING, Dialogue, Seen, Want
+from partners.probe.dialogue import Dialogue, Seen, Want
 from partners.probe.handshake import SecureLayer, TlsFailed
 from partners.probe.limits import Limits
 from partners.probe.manner import USUAL, Manner
@@ -134,7 +134,7 @@ class Session:
             return
         match cause:
             case _ if self._is_leaving and isinstance(cause, TooMuch | TlsFailed | OSError):
-                self._finish(is_closed=isinstance(cause, OSError))
+                self._finish()
             case TooMuch():
                 self._done.set_result(self.not_measured(NotMeasuredCause.TOO_MUCH, str(cause)))
             case TlsFailed():
@@ -160,7 +160,7 @@ class Session:
             self._begin_tls()
         elif dialogue.want is Want.CLOSE:
             self._is_leaving = True
-            self._wait(self._limits.reply if self._is_closing_told else self._limits.quit)
+            self._wait(self._limits.quit)
 
     def _say(self, octets: bytes) -> None:
         if self._secure is not None:
@@ -203,24 +203,22 @@ class Session:
             self._hear(octets)
 
     def _leave(self, octets: bytes) -> None:
-        """Take the answer to QUIT, or the end; it counts only after a 421 to STARTTLS."""
+        """Take the answer to QUIT, or the end."""
         if octets and self._secure is not None:
             self._secure.feed(octets)
             if self._secure.read() is None:
                 return
-        self._finish(is_closed=not octets)
+        self._finish()
 
     @property
-    def _is_closing_told(self) -> bool:
-        """Whether the peer answered STARTTLS with 421: one that stays gets the message in plaintext at level may, and
-        one that closes does not. Silence is no end, however late a busy peer answers QUIT.
+    def _is_refused(self) -> bool:
+        """Whether the peer refused STARTTLS and has not answered NOOP: one that stays gets the message in plaintext at
+        level may, and one that closes does not. Silence is no end, however late a busy peer answers.
         """
-        return self._stage is Stage.STARTTLS and self._dialogue.seen.starttls_code == CLOSING
+        return self._stage is Stage.STARTTLS and bool(self._dialogue.seen.starttls_code)
 
-    def _finish(self, *, is_closed: bool) -> None:
+    def _finish(self) -> None:
         dialogue = self._dialogue
-        if is_closed and self._is_closing_told:
-            dialogue.stop = "closed"
         if dialogue.is_temporary and self._tls is None:
             seen = dialogue.seen
             code, text = seen.ehlo_code or seen.greeting_code, seen.ehlo_text or seen.greeting_text
@@ -247,7 +245,9 @@ class Session:
         if self._loop.time() < self._deadline:
             self._timer = self._loop.call_at(self._deadline, self._look_at_the_clock)
         elif self._is_leaving:
-            self._finish(is_closed=False)
+            self._finish()
+        elif self._is_refused:
+            self._done.set_result(self._facts(stop="reply"))
         else:
             connecting = self._stage is Stage.CONNECT
             cause = NotMeasuredCause.CONNECT_TIMEOUT if connecting else NotMeasuredCause.TIMEOUT
@@ -263,7 +263,7 @@ class Session:
         A peer that agrees to STARTTLS and closes in the handshake has answered: OpenSSL's peers often drop a client
         whose versions or ciphers they do not take, without an alert.
         """
-        if self._tls is not None:
+        if self._tls is not None or self._is_refused:
             return self._facts(stop=stop)
         if self._stage is Stage.HANDSHAKE and stop == "closed":
             return self._facts(stop=stop, tls_error=detail or "the connection was closed in the handshake")

@@ -121,8 +121,8 @@ class TestStops:
             pytest.param([b"999 odd\r\n"], Stage.GREETING, False, id="odd-greeting"),
             pytest.param([GREETING, b"421 busy\r\n"], Stage.EHLO, True, id="421-ehlo"),
             pytest.param([GREETING, b"500 no\r\n", b"501 no\r\n"], Stage.EHLO, False, id="500-helo"),
-            pytest.param([GREETING, EHLO, b"454 later\r\n"], Stage.STARTTLS, False, id="454-starttls"),
-            pytest.param([GREETING, EHLO, b"501 no\r\n"], Stage.STARTTLS, False, id="501-starttls"),
+            pytest.param([GREETING, EHLO, b"454 later\r\n", b"250 fine\r\n"], Stage.STARTTLS, False, id="454-starttls"),
+            pytest.param([GREETING, EHLO, b"501 no\r\n", b"500 what?\r\n"], Stage.STARTTLS, False, id="501-starttls"),
         ],
     )
     def test_a_refusal_ends_it_politely(self, answers: list[bytes], stage: Stage, temporary: bool):
@@ -131,3 +131,10 @@ class TestStops:
 
         assert (talk.want, talk.stop, talk.stage, talk.is_temporary) == (Want.CLOSE, "reply", stage, temporary)
         assert talk.output().endswith(b"QUIT\r\n")
+
+    def test_a_refused_starttls_is_followed_by_noop(self):
+        """Whether the peer then closes decides over plaintext at level may; QUIT would be no such question."""
+        talk = dialogue(GREETING, EHLO, b"454 later\r\n")
+
+        assert (talk.want, talk.stage) == (Want.READ, Stage.STARTTLS)
+        assert talk.output().endswith(b"STARTTLS\r\nNOOP\r\n")

@@ -101,4 +101,10 @@ CASES = (
     *both("refused", "nothing listens", Script(), hosts={"mx": Host(listens=False)}),
     *both("unreachable", "no route to the address", Script(), hosts={"mx": Host(address="198.51.100.7")}),
     *both("hole", "packets vanish: a time-out", Script(), hosts={"mx": Host(address="203.0.113.7")}),
+    *both("starttls-454-closed", "454 to STARTTLS, and the connection ends", at("STARTTLS", Say("454 4.7.0 no", then="close"))),
+    *both("starttls-554-closed", "554 to STARTTLS, and the connection ends", at("STARTTLS", Say("554 5.7.0 no", then="close"))),
+    *both("starttls-502-quiet", "502 to STARTTLS, and no answer to NOOP or QUIT", Script(replies={"STARTTLS": "502 what?", "NOOP": SILENCE, "QUIT": SILENCE})),
+    *both("starttls-454-noop", "454 to STARTTLS of a peer that does not know NOOP", Script(replies={"STARTTLS": "454 no", "NOOP": "500 what?"})),
+    Case("starttls-454-closed-aged", "454 and the end at the first of two hosts, aged: the second", "may", age=AGED, dns=("@ MX 10 mx", "@ MX 20 mx2"),
+         hosts={"mx": Host(script=at("STARTTLS", Say("454 4.7.0 no", then="close"))), "mx2": Host()}),
 )
