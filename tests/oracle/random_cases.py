@@ -180,12 +180,12 @@ def _host(dice: Random) -> Host:
         script = Script(replies=dice.choice(REPLIES))
     elif lot < 0.4:
         step = dice.choice(("GREETING", "EHLO", "EHLO", "STARTTLS", "TLS EHLO"))
-        script = Script(replies={step: _babble(dice, step)})
+        script = Script(replies={step: babble(dice, step)})
     version = 6 if dice.random() < 0.2 else 4
     return Host(leaf=_leaf(dice), script=script, tls=dice.choice(TLS), version=version, listens=dice.random() > 0.06)
 
 
-def _babble(dice: Random, step: str) -> bytes:
+def babble(dice: Random, step: str) -> bytes:
     """Draw a reply of up to four lines, each right or wrong in code, separator, text and end."""
     good = b"220" if step in {"GREETING", "STARTTLS"} else b"250"
     count = dice.choice((1, 2, 2, 3, 4))

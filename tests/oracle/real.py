@@ -130,7 +130,8 @@ def said(outcome: Outcome, recipient: str, under_tls: Mapping[str, bool]) -> Sai
     if plaintext:
         word = "none"  # an attempt under TLS at the same address may have come before
     why = (*outcome.lines, f"status={outcome.status} ({outcome.reason})")
-    return Said(outcome.status, word, plaintext, outcome.dsn, mx, why)
+    status = "deferred" if outcome.status == "SOFTBOUNCE" else outcome.status  # bounce_append() of soft_bounce
+    return Said(status, word, plaintext, outcome.dsn, mx, why)
 
 
 def _refuse_meddling(placed: Sequence[Placed]) -> None:

@@ -1,6 +1,6 @@
 """Cases drawn by lot, delivered and predicted as those of test_cases.py are.
 
-TLSPORTAL_ORACLE_SEED=7 TLSPORTAL_ORACLE_RANDOM=500 draws 500 others.
+TLSPORTAL_ORACLE_SEED=7 TLSPORTAL_ORACLE_RANDOM=500 draws 500 others of each kind.
 """
 
 import os
@@ -13,7 +13,7 @@ from tests.kit.dns import DnsServer
 from tests.kit.lab import Lab
 from tests.kit.rootfs import Root
 from tests.kit.smtpd import Loop, Smtpd
-from tests.oracle.random_cases import draw
+from tests.oracle import random_cases, wide_cases
 from tests.oracle.trial import Record, compare
 from tests.oracle.world import Placed, World
 
@@ -27,7 +27,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def world(dns_server: DnsServer, lab: Lab, smtpd_loop: Loop) -> Iterator[tuple[World, Sequence[Placed]]]:
     """Zones and peers of the cases of this seed."""
-    cases = [case for case in draw(SEED, COUNT) if any(fnmatchcase(case.name, one) for one in WANTED.split(","))]
+    drawn = (*random_cases.draw(SEED, COUNT), *wide_cases.draw(SEED, COUNT))
+    cases = [case for case in drawn if any(fnmatchcase(case.name, one) for one in WANTED.split(","))]
     with Smtpd(smtpd_loop) as smtpd:
         made = World(dns_server, lab, smtpd)
         yield made, made.place(cases)
