@@ -10,8 +10,10 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from partners.actions.pace import dice
+from partners.core.alarms import NAME_SERVERS_MOVED
 from partners.core.domain import DomainFacts, domain_changes, domain_from_json, domain_to_json
-from partners.models import DomainChange, DomainWatch, Nexthop
+from partners.core.moved import What
+from partners.models import Alert, AlertPartner, DomainChange, DomainWatch, Nexthop
 
 __all__ = ["DOMAIN_INTERVAL", "DomainClaim", "claim_domains", "record_domain"]
 
@@ -68,9 +70,20 @@ def record_domain(claim: DomainClaim, found: DomainFacts, *, policy_id: str, now
             DomainChange(nexthop_id=nexthop, what=one.what.value, before=one.before, after=one.after, seen_at=now)
             for one in moved
         )
+        if any(one.what is What.NAME_SERVERS for one in moved):
+            _ask_again(nexthop)
     for one in moved:
         log.warning("domain.moved", nexthop=claim.mail_domain, what=one.what.value)
     return True
+
+
+def _ask_again(nexthop: int) -> None:
+    """Let an open alert about the owner be acknowledged anew: what somebody answered for was the move before."""
+    parts = AlertPartner.objects.filter(
+        cause=NAME_SERVERS_MOVED, closed_at__isnull=True, partner__channels__nexthops=nexthop
+    )
+    again = {"acknowledged_at": None, "acknowledged_by": None, "escalated_at": None}
+    Alert.objects.filter(pk__in=parts.values("alert")).update(**again)
 
 
 def _make_missing(*, now: datetime) -> None:

@@ -16,6 +16,7 @@ from partners.core.reasons import REASON_TEXTS, Reason, ReasonText
 __all__ = [
     "ENDS_SOON",
     "ESCALATE_AFTER",
+    "NAME_SERVERS_MOVED",
     "PIN_ENDS",
     "RELAXATION_OVER",
     "SET_ASIDE",
@@ -41,6 +42,7 @@ ENDS_SOON: Final = "certificate-ends"
 PIN_ENDS: Final = "pinned-certificate-ends"
 RELAXATION_OVER: Final = "relaxation-over"
 SET_ASIDE: Final = "set-aside"
+NAME_SERVERS_MOVED: Final = "name-servers-moved"
 
 # What only we can mend: nobody at the partner's is told of it, and no place is shared by it.
 _OURS: Final = frozenset(
@@ -54,6 +56,7 @@ _OURS: Final = frozenset(
         Reason.MAIL_LOOP,
         RELAXATION_OVER,
         SET_ASIDE,
+        NAME_SERVERS_MOVED,  # whoever took a domain over reads its contacts' mail
     }
 )
 
@@ -93,6 +96,13 @@ _TEXTS: Final = {
     RELAXATION_OVER: ReasonText(
         _("The entry was lowered until a day that is over, and is so still: its return would stop mail, or waits."),
         _("We are to strengthen the protection of mail to you again."),
+    ),
+    NAME_SERVERS_MOVED: ReasonText(
+        _(
+            "Other name servers serve the domain than before: it may have changed hands. Ask a contact you know, by "
+            "another way than mail; once you are sure, note it at the alert (I look after it)."
+        ),
+        _("Other name servers serve your domain than before. Tell us whether that was you."),
     ),
     SET_ASIDE: ReasonText(
         _("Looking at it ended our worker three times, so nobody looks now. Ask for a new look, and read the log."),
@@ -175,14 +185,19 @@ def alarms_of(
     """Return what is to be told of a channel in *state*; nothing where all is well, rolling, or not judged yet.
 
     verdicts: those the state rests on. breaks: the end after which mail stops. pin: the near end of a pinned
-    certificate without a successor: mail stops when the partner replaces it untold. own: RELAXATION_OVER, SET_ASIDE.
+    certificate without a successor: mail stops when the partner replaces it untold. own: RELAXATION_OVER, SET_ASIDE,
+    NAME_SERVERS_MOVED.
     """
     found = [alarm for alarm in (_of_state(state, verdicts), _of_age(state, now)) if alarm]
     if breaks is not None and state.state is not State.VIOLATED:
         found.append(Alarm(ENDS_SOON, Severity.BREAKS_SOON, breaks.where, breaks.place, breaks.at))
     elif pin is not None and state.state not in {State.VIOLATED, State.ROLLING}:
         found.append(Alarm(PIN_ENDS, Severity.BREAKS_SOON, pin.where, "", pin.at))
-    severities = {RELAXATION_OVER: Severity.WEAKER, SET_ASIDE: Severity.UNKNOWN}
+    severities = {
+        RELAXATION_OVER: Severity.WEAKER,
+        NAME_SERVERS_MOVED: Severity.WEAKER,
+        SET_ASIDE: Severity.UNKNOWN,
+    }
     found += [Alarm(cause, severities[cause]) for cause in own]
     return tuple(found)
 

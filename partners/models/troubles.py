@@ -1,17 +1,20 @@
-"""What keeps a channel from being watched or put back, though no verdict says so."""
+"""What keeps a channel from being watched, put back or trusted, though no verdict says so."""
 
 from collections import defaultdict
 from collections.abc import Collection
 
-from django.db.models import CharField, Value
+from django.db.models import CharField, Exists, OuterRef, QuerySet, Value
 
-from partners.core.alarms import RELAXATION_OVER, SET_ASIDE
+from partners.core.alarms import NAME_SERVERS_MOVED, RELAXATION_OVER, SET_ASIDE
+from partners.core.moved import What
+from partners.models.alerts import AlertPartner
+from partners.models.domains import DomainChange
 from partners.models.estate import Nexthop
 from partners.models.releases import Change
 
-__all__ = ["CAUSES", "own_troubles"]
+__all__ = ["CAUSES", "doubted_owners", "own_troubles"]
 
-CAUSES = (RELAXATION_OVER, SET_ASIDE)
+CAUSES = (RELAXATION_OVER, SET_ASIDE, NAME_SERVERS_MOVED)
 
 
 def own_troubles(channels: Collection[int] | None = None) -> dict[int, list[str]]:
@@ -26,7 +29,20 @@ def own_troubles(channels: Collection[int] | None = None) -> dict[int, list[str]
         .values_list("channel", Value(SET_ASIDE, CharField()))
         for where in ("", "endpoints__address__")
     )
+    moved = doubted_owners() if channels is None else doubted_owners().filter(nexthop__channel__in=channels)
+    doubted = moved.order_by().values_list("nexthop__channel", Value(NAME_SERVERS_MOVED, CharField()))
     found: dict[int, list[str]] = defaultdict(list)
-    for pk, cause in first.union(*others):
+    for pk, cause in first.union(*others, doubted):
         found[pk].append(cause)
     return dict(found)
+
+
+def doubted_owners() -> "QuerySet[DomainChange]":
+    """Return the moves of name servers that nobody answered for; an alert acknowledged since then does."""
+    answered = AlertPartner.objects.filter(
+        cause=NAME_SERVERS_MOVED,
+        partner=OuterRef("nexthop__channel__partner"),
+        alert__acknowledged_at__gte=OuterRef("seen_at"),
+    )
+    moved = DomainChange.objects.filter(what=What.NAME_SERVERS.value, nexthop__channel__removed_at__isnull=True)
+    return moved.filter(~Exists(answered))

@@ -92,7 +92,9 @@ def today(reader: User, *, now: datetime, alone: bool = False) -> Today:
         _waits_now(rows, waits, counted.bounced, state.lifetime, now=now),
         _breaks_soon(rows, ends, counted.groups.get("lowered", 0), now=now),
         _of("weaker", rows, counted.groups, now=now),
-        Group("weak", _("Overdue, or not looked at"), _("only we can mend it"), len(own), own[:ROWS], "alerts"),
+        Group(
+            "weak", _("Overdue, not looked at, or in doubt"), _("only we can mend it"), len(own), own[:ROWS], "alerts"
+        ),
         Group("pend", _("Waits for a second person"), _("oldest first"), len(waiting), waiting[:ROWS], "approvals"),
         Group(
             "weak",
