@@ -8,9 +8,12 @@ from typing import Any, Final
 from partners.models import Candidate, Change, Channel
 from partners.reports.names import person_name
 
-__all__ = ["DraftChange", "MovedField", "open_change", "open_changes"]
+__all__ = ["DraftChange", "MovedField", "open_change", "open_changes", "taken_back"]
 
 _BY_NAME: Final = ("removed", "agreed", "lowered_until", "lowered_reason", "basis", "review_on", "comment")
+_TAKEN_UP: Final = (
+    "nexthops", "level", "match", "protocols", "ciphers", "exclude", "servername", "agreed", "basis", "review_on",
+)  # fmt: skip
 _COUNTED: Final = ("pins", "authorities")  # keys of rows say nothing to a person
 
 
@@ -50,6 +53,16 @@ def open_change(pk: int) -> DraftChange | None:
         return None
     held = Candidate.objects.filter(changes=change, state=Candidate.State.OPEN).values_list("pk", flat=True)
     return _row(change, tuple(sorted(held)))
+
+
+def taken_back(channel: Channel, pk: int) -> dict[str, Any]:
+    """Return what the withdrawn change *pk* of *channel* set, as the form of an entry takes it; {} for none."""
+    change = Change.objects.filter(pk=pk, channel=channel, withdrawn_at__isnull=False, before__isnull=False).first()
+    if change is None or change.before is None:
+        return {}
+    before, after = change.before, change.after
+    moved = {name: after[name] for name in _TAKEN_UP if after.get(name) != before.get(name)}
+    return moved | ({"nexthops": ", ".join(moved["nexthops"])} if "nexthops" in moved else {})
 
 
 def _row(change: Change, candidates: tuple[int, ...] = ()) -> DraftChange:

@@ -35,7 +35,10 @@ _HIDDEN: Final = {"pins", "authorities", "lowered_reason"}  # told by entries of
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line. moved: (what, before, after) of an edit. outlook, tone: what comes of it, in a sentence."""
+    """One line. moved: (what, before, after) of an edit. outlook, tone: what comes of it, in a sentence.
+
+    taken_back: the key of an edit that was taken back and can be taken up again.
+    """
 
     moment: datetime
     icon: str
@@ -44,6 +47,7 @@ class Entry:
     moved: tuple[tuple[str, str, str], ...] = ()
     outlook: str = ""
     tone: str = ""
+    taken_back: int | None = None
 
     @property
     def at(self) -> str:
@@ -71,7 +75,9 @@ def _changes(changes: Sequence[Change]) -> Iterator[Entry]:
         elif change.after.get("removed") and not change.before.get("removed"):
             yield Entry(change.made_at, "trash", _("Entry taken out"), by)
         elif moved := tuple(_moved(change.before, change.after)):
-            yield Entry(change.made_at, "pencil", _withdrawn(change) or _("Entry edited"), by, moved)
+            taken_back = change.pk if change.withdrawn_at else None
+            text = _withdrawn(change) or _("Entry edited")
+            yield Entry(change.made_at, "pencil", text, by, moved, taken_back=taken_back)
         if change.release is not None and change.release_id not in told:
             told.add(change.release.pk)
             text = _("Release %s published") % change.release.number

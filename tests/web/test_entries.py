@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from partners.actions.drafts import draft_of
-from partners.actions.partners import add_partner, edit_channel
+from partners.actions.partners import add_partner, edit_channel, withdraw_change
 from partners.actions.releases import cut
 from partners.models import AuditEntry, Change, Channel, Partner, User
 from tests.actions.people import channel, editor, member, person
@@ -198,3 +198,41 @@ def test_a_name_is_escaped(desk: Client, eda: User) -> None:
 
     for name, pk in zip(PAGES, (evil.pk, evil.pk, evil.changes.get().pk), strict=True):
         assert b"<script>x" not in desk.get(reverse(name, args=[pk])).content
+
+
+class TestTakeUp:
+    def test_what_was_taken_back_fills_the_form(self, desk: Client, eda: User, row: Channel) -> None:
+        """The journal leads to it; the form holds what that edit set and nothing else of it, and saves as any."""
+        lost = edit_channel(row, {"match": "mx.fjordbank.example"}, version=row.version, by=eda, now=timezone.now())
+        desk.post(reverse("change-withdraw", args=[lost.pk]))
+        row.refresh_from_db()
+        edit_channel(row, {"basis": "Ticket 17"}, version=row.version, by=eda, now=timezone.now())
+        link = f"{reverse('channel-edit', args=[row.pk])}?draft={lost.pk}"
+
+        journal = desk.get(reverse("partner-detail", args=[row.pk])).content.decode()
+        form = desk.get(link).context["form"]
+
+        assert f'href="{link}"' in journal
+        assert (form["match"].value(), form["basis"].value()) == ("mx.fjordbank.example", "Ticket 17")
+        assert form["nexthops"].value() == "fjordbank.example"
+        assert draft_of(row)["match"] == "nexthop"
+
+    def test_of_this_channel_alone(self, desk: Client, eda: User, row: Channel) -> None:
+        """Another partner's edit, one that is open, or a number of nothing fills in nothing."""
+        other = channel(Partner.objects.create(name="Other"), "other.example", by=eda, level="encrypt")
+        foreign = edit_channel(other, {"level": "may", "agreed": "none"}, version=1, by=eda, now=timezone.now())
+        desk.post(reverse("change-withdraw", args=[foreign.pk]))
+        mine = edit_channel(row, {"basis": "open"}, version=row.version, by=eda, now=timezone.now())
+
+        for draft in (foreign.pk, mine.pk, 10**9, "x"):
+            page = desk.get(reverse("channel-edit", args=[row.pk]), {"draft": draft})
+            assert page.context["form"]["level"].value() == "secure"
+
+    def test_management_reads_no_button(self, eda: User, row: Channel) -> None:
+        """Who may not edit is not led to the form."""
+        lost = edit_channel(row, {"match": "mx.fjordbank.example"}, version=row.version, by=eda, now=timezone.now())
+        withdraw_change(lost, by=eda, now=timezone.now())
+        client = Client()
+        client.force_login(person("mara", User.Role.MANAGEMENT))
+
+        assert "?draft=" not in client.get(reverse("partner-detail", args=[row.pk])).content.decode()

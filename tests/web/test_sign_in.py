@@ -59,3 +59,17 @@ def test_sign_up_is_closed(client: Client):
     page = client.get(reverse("account_signup")).content
 
     assert b'name="password1"' not in page
+
+
+def test_signing_in_is_not_announced(client: Client) -> None:
+    """Whoever sees Today knows it; allauth's message is not in our words."""
+    reader = editor()
+    reader.set_password("correct horse battery")
+    reader.save()
+
+    answer = client.post(
+        reverse("account_login"), {"login": reader.email, "password": "correct horse battery"}, follow=True
+    )
+
+    assert answer.status_code == 200
+    assert b"uccessfully" not in answer.content

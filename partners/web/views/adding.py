@@ -26,6 +26,7 @@ from partners.actions.whatif import Ground, WhatIf, ground_of, what_if
 from partners.core.errors import ActionRefused, RefusedInput
 from partners.core.grammar import ParsedPolicy
 from partners.models import Look, Nexthop, User
+from partners.reports.drafts import taken_back
 from partners.reports.partners import ChannelPage, channel_page
 from partners.reports.watching import LookState, look_state, own_look, state_of_look
 from partners.web.access import door, reader, whole
@@ -124,7 +125,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     found = proposals(page.channel, now=now, ground=ground)
     start: dict[str, Any] = {name: getattr(page.channel, name) for name in _EDITED}
     start |= {"nexthops": ", ".join(page.keys), **_chosen(found, request.GET, by_itself=False)}
-    start |= proposed_fields(request.GET)
+    start |= proposed_fields(request.GET) | taken_back(page.channel, whole(request.GET.get("draft", "")))
     form = EntryForm(request.POST or None, initial=start)
     version = request.POST.get("version", str(page.channel.version))
     if request.method == "POST" and form.is_valid():
