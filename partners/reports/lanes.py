@@ -143,7 +143,11 @@ class Failing:
 
 def lane_word(lane: str) -> str:
     """Return the word for *lane*; one that this release does not know stays as it is."""
-    words = {RoundRow.Lane.DUE: _("in its turn"), RoundRow.Lane.ASKED: _("asked for by a person")}
+    words = {
+        RoundRow.Lane.DUE: _("in its turn"),
+        RoundRow.Lane.ASKED: _("asked for by a person"),
+        RoundRow.Lane.SLOW: _("slow lane"),
+    }
     return words.get(RoundRow.Lane(lane), lane) if lane in RoundRow.Lane.values else lane
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, QuerySet
 
 from partners.core.alarms import Severity
 from partners.models import Address, Alert, AlertDelivery, ComplianceInterval, Nexthop
@@ -16,7 +16,7 @@ _STATES: Final = [state.value for state in ComplianceInterval.State]
 
 
 def metrics_text(*, now: datetime) -> str:
-    """Return the page in the text format of Prometheus, in six queries."""
+    """Return the page in the text format of Prometheus, in eight queries."""
     return "".join(f"{line}\n" for line in _lines(now))
 
 
@@ -41,11 +41,21 @@ def _lines(now: datetime) -> Iterator[str]:
     yield from _gauge("tlsportal_notices_due", "Messages that are due", [("", messages["late"])])
     yield from _gauge("tlsportal_notices_given_up", "Messages that were given up", [("", messages["failed"])])
     due = []
-    for kind, model in (("nexthop", Nexthop), ("address", Address)):
-        oldest = model._default_manager.filter(due_at__lt=now, set_aside_at__isnull=True)  # noqa: SLF001  Django's documented API
+    lanes = {"address": _lane(is_slow=False), "slow-address": _lane(is_slow=True)}
+    rows: dict[str, QuerySet[Any]] = {"nexthop": Nexthop.objects.all(), **lanes}
+    for kind, found_there in rows.items():
+        oldest = found_there.filter(due_at__lt=now, set_aside_at__isnull=True)
         first = oldest.aggregate(first=Min("due_at"))["first"]
         due.append((f'kind="{kind}"', (now - first).total_seconds() if first else 0))
     yield from _gauge("tlsportal_oldest_due_seconds", "How long the oldest row is due", due)
+    slow = _lane(is_slow=True).filter(set_aside_at__isnull=True)
+    silent = slow.aggregate(silent=Count("pk", filter=Q(failing_since__isnull=False)), count=Count("pk"))
+    lane = [('answers="no"', silent["silent"]), ('answers="late"', silent["count"] - silent["silent"])]
+    yield from _gauge("tlsportal_slow_addresses", "Addresses that are left to the slow lane", lane)
+
+
+def _lane(*, is_slow: bool) -> "QuerySet[Address]":
+    return Address.objects.filter(is_slow=is_slow)
 
 
 def _gauge(name: str, text: str, rows: list[tuple[str, float]]) -> Iterator[str]:

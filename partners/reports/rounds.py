@@ -171,10 +171,14 @@ def _vantages(rows: Iterable[RoundRow]) -> tuple[str, ...]:
 
 
 def _lanes(vantage: str, rounds: Sequence[RoundRow], *, now: datetime) -> list[LaneRow]:
-    """Return the lanes of *vantage*, in one query, here in two; names are looked up here alone."""
+    """Return the lanes of *vantage*, in two queries, here in three; names are looked up here alone."""
     mine = [row for row in rounds if row.vantage == vantage]
-    due = Address.objects.filter(vantage=vantage, due_at__lte=now, set_aside_at__isnull=True)
+    due = Address.objects.filter(vantage=vantage, due_at__lte=now, set_aside_at__isnull=True, is_slow=False)
     lanes = _counted("servers", due, vantage, mine, asked=Q(asked_at__isnull=False), now=now)
+    late = Address.objects.filter(vantage=vantage, due_at__lte=now, set_aside_at__isnull=True, is_slow=True)
+    slow = [row for row in mine if row.lane == RoundRow.Lane.SLOW]
+    for row in _counted("servers", late, vantage, slow, asked=Q(pk__isnull=True), lane=RoundRow.Lane.SLOW, now=now):
+        lanes += [row] if row.waiting or row.at_work or slow else []
     if vantage == HERE:
         names = Nexthop.objects.filter(due_at__lte=now, set_aside_at__isnull=True).exclude(key__startswith=".")
         lanes = [*_counted(DNS, names, vantage, mine, asked=~Q(asked_by=""), now=now), *lanes]
@@ -182,7 +186,14 @@ def _lanes(vantage: str, rounds: Sequence[RoundRow], *, now: datetime) -> list[L
 
 
 def _counted(
-    work: str, due: "QuerySet[Any]", vantage: str, rounds: Sequence[RoundRow], *, asked: Q, now: datetime
+    work: str,
+    due: "QuerySet[Any]",
+    vantage: str,
+    rounds: Sequence[RoundRow],
+    *,
+    asked: Q,
+    now: datetime,
+    lane: RoundRow.Lane = RoundRow.Lane.DUE,
 ) -> list[LaneRow]:
     """Return the lane of what is due, and of what persons asked for where there is any; one query."""
     leased = Q(lease_until__gt=now) & ~Q(lease_token="")
@@ -195,8 +206,8 @@ def _counted(
         asked_oldest=Min("due_at", filter=asked & ~leased),
     )
     rows = []
-    for lane, prefix in ((RoundRow.Lane.ASKED, "asked"), (RoundRow.Lane.DUE, "")):
-        mine = [row for row in rounds if row.lane == lane]
+    for name, prefix in ((RoundRow.Lane.ASKED, "asked"), (lane, "")):
+        mine = [row for row in rounds if row.lane == name]
         count, at_work = found["asked"], found["asked_leased"]
         if not prefix:
             count, at_work = found["all"] - count, found["leased"] - at_work
@@ -207,7 +218,7 @@ def _counted(
         rows.append(
             LaneRow(
                 work=work,
-                lane=str(lane.value),
+                lane=str(name.value),
                 vantage=vantage,
                 waiting=min(count, COUNTED) - at_work,
                 more=found["all"] > COUNTED,
@@ -236,9 +247,10 @@ def _ended_and_next(vantages: Sequence[str], *, now: datetime) -> tuple[datetime
 
     Each subquery reads the first row of an index.
     """
-    ahead = Address.objects.filter(due_at__gt=now, set_aside_at__isnull=True).order_by("due_at").values("due_at")
+    ahead = Address.objects.filter(due_at__gt=now, set_aside_at__isnull=True, is_slow=False)
+    soonest = ahead.order_by("due_at").values("due_at")
     names = Nexthop.objects.filter(due_at__gt=now, set_aside_at__isnull=True).order_by("due_at").values("due_at")
-    firsts = {f"next_{number}": Subquery(ahead.filter(vantage=name)[:1]) for number, name in enumerate(vantages)}
+    firsts = {f"next_{number}": Subquery(soonest.filter(vantage=name)[:1]) for number, name in enumerate(vantages)}
     found = Cycle.objects.filter(name="probe").annotate(next_name=Subquery(names[:1]), **firsts)
     row = found.values("finished_at", "next_name", *firsts).first()
     if row is None:

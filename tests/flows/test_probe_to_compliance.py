@@ -156,6 +156,20 @@ class TestCommand:
         assert told["verdicts"][0]["tls_status"] == "Verified"
         assert f"{peer.address}:25 handshake" in progress
 
+    def test_slow_lane(self, nexthop, peer, capsys):
+        """What is left to the slow lane is looked at there in the same run, and counted apart; or left to workers."""
+        call_command("probe", KEY, "--json")
+        Address.objects.update(is_slow=True, claimed_at=None)
+        capsys.readouterr()
+
+        call_command("probe", "--all", "--fast", "--json")
+        left = json.loads(capsys.readouterr().out)
+        call_command("probe", "--all", "--json")
+        done = json.loads(capsys.readouterr().out)
+
+        assert (left["endpoints"], left["slow"]["endpoints"], left["slow"]["addresses"]) == (0, 0, 1)
+        assert (done["endpoints"], done["slow"]["handshakes"]) == (0, 1)
+
     def test_all(self, nexthop, peer, capsys):
         """All keys in one round; a name without an address counts as looked up."""
         watched("nowhere.example")

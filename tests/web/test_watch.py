@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from partners.actions.cycles import note_cycle
-from partners.models import Partner, RelayGroup, User, VantageToken
+from partners.models import Address, Partner, RelayGroup, User, VantageToken
 from partners.reports import watch
 from tests.actions.people import editor, member, person
 from tests.reports.world import agreement
@@ -129,6 +129,20 @@ class TestMetrics:
         assert 'tlsportal_agreements{state="violated"} 1' in text
         assert "tlsportal_watch_late 0" in text
         assert "Fjordbank" not in text
+
+    def test_slow_lane_is_counted(self) -> None:
+        """How many addresses answer late, how many not at all, and how long the oldest waits there."""
+        hour_ago = timezone.now() - timedelta(hours=1)
+        Address.objects.create(address="192.0.2.1", is_slow=True, due_at=hour_ago)
+        Address.objects.create(address="192.0.2.2", is_slow=True, failing_since=hour_ago)
+        Address.objects.create(address="192.0.2.3")
+
+        text = Client().get("/metrics").content.decode()
+
+        assert 'tlsportal_slow_addresses{answers="late"} 1' in text
+        assert 'tlsportal_slow_addresses{answers="no"} 1' in text
+        assert 'tlsportal_oldest_due_seconds{kind="slow-address"} 36' in text
+        assert 'tlsportal_oldest_due_seconds{kind="address"} 0' in text
 
     @pytest.mark.parametrize(
         ("sent", "status"),
