@@ -25,6 +25,7 @@ __all__ = [
     "Snapshot",
     "draft_of",
     "fold",
+    "in_order",
     "merge",
     "project",
     "released_at",
@@ -66,7 +67,7 @@ def row_snapshot(channel: Channel) -> Snapshot:
 def draft_of(channel: Channel) -> Snapshot:
     """Return *channel* with every change that was not withdrawn, released or not."""
     changes = Change.objects.filter(channel=channel, withdrawn_at__isnull=True).select_related("release")
-    return fold(sorted(changes, key=_order)).get(channel.pk) or row_snapshot(channel)
+    return fold(in_order(changes)).get(channel.pk) or row_snapshot(channel)
 
 
 def released_at(number: int | None) -> dict[int, Snapshot]:
@@ -74,7 +75,7 @@ def released_at(number: int | None) -> dict[int, Snapshot]:
     if number is None:
         return {}
     changes = Change.objects.filter(release__number__lte=number, withdrawn_at__isnull=True).select_related("release")
-    return fold(sorted(changes, key=_order))
+    return fold(in_order(changes))
 
 
 def with_changes(base: dict[int, Snapshot], changes: Iterable[Change]) -> dict[int, Snapshot]:
@@ -88,6 +89,11 @@ def fold(changes: Iterable[Change], base: dict[int, Snapshot] | None = None) -> 
     for change in changes:
         shots[change.channel_id] = merge(shots.get(change.channel_id), change)
     return shots
+
+
+def in_order(changes: Iterable[Change]) -> list[Change]:
+    """Return *changes*, read with their releases, as fold() takes them: by release, then by age; open ones last."""
+    return sorted(changes, key=_order)
 
 
 def merge(base: Snapshot | None, change: Change) -> Snapshot:

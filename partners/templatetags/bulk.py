@@ -39,9 +39,11 @@ def _planned(row: Any, kind: str) -> SafeString:
     name = format_html(_NAME, _address(row.channel), row.name, format_html(_KEY, row.key) if row.key else "")
     if kind == "refused":
         return format_html("{}" + _TEXT, name, row.refusal)
-    before = format_html(_LABELLED, _("Now"), row.before or "-") if kind != "probe" else ""
+    before = format_html(_LABELLED, _("Now"), _value(row.before, kind)) if kind != "probe" else ""
     would = format_html(_TEXT, _would(row)) if kind == "level" else ""
-    after = format_html(_LABELLED, _("Then"), row.after or "-") if kind != "probe" else format_html(_TEXT, row.after)
+    after = (
+        format_html(_LABELLED, _("Then"), _value(row.after, kind)) if kind != "probe" else format_html(_TEXT, row.after)
+    )
     return format_html("{}{}{}{}", name, before, after, would)
 
 
@@ -61,6 +63,11 @@ def _would(row: Any) -> SafeString:
     return format_html_join("", '<span class="lineblock">{}</span>', ((one,) for one in told))
 
 
+def _value(text: str, kind: str) -> SafeString | str:
+    """Print machine text as such."""
+    return format_html("<code>{}</code>", text) if text and kind == "level" else text or "-"
+
+
 def _mark(state: str, text: str) -> SafeString:
     return format_html(_MARK, state, format_html(_ICON, static("icons.svg"), state), text)
 
@@ -74,8 +81,10 @@ def _done(row: Mapping[str, Any], kind: str) -> SafeString:
     name = format_html(_NAME, _address(row["channel"]), row["name"] or _("gone"), "")
     if kind == "left":
         return format_html("{}" + _TEXT, name, row["why"])
-    before = format_html(_LABELLED, _("Before"), row["before"] or "-") if kind != "probe" else ""
-    after = format_html(_LABELLED, _("Then"), row["after"] or "-") if before else format_html(_TEXT, row["after"])
+    before = format_html(_LABELLED, _("Before"), _value(row["before"], kind)) if kind != "probe" else ""
+    after = (
+        format_html(_LABELLED, _("Then"), _value(row["after"], kind)) if before else format_html(_TEXT, row["after"])
+    )
     return format_html("{}{}{}", name, before, after)
 
 

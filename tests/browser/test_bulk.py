@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from partners.models import Partner, User
+from partners.models import Change, Partner, User
 from tests.browser.house_world import fill_house
 from tests.browser.test_house_pages import pleases
 
@@ -63,6 +63,30 @@ def test_tags_are_set_and_taken_back(
     assert pleases(page, axe)
     page.get_by_role("button", name="Undo").click()
     assert not Partner.objects.filter(tags="health").exists()
+
+
+def test_levels_are_drafted_and_taken_back(
+    team: User, page: Page, live_server: LiveServer, axe: Callable[[Page], None], shoot: Callable
+) -> None:
+    """What would change stands beside what stays and why; the drafts lead to one candidate, or back."""
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(live_server.url + "/partners/?sort=name")
+    page.locator("thead input[type=checkbox]").check()
+    page.get_by_role("button", name="Level").click()
+    page.get_by_label("Level", exact=True).select_option("secure")
+    page.get_by_role("button", name="Show what would change").click()
+    shoot(page, "bulk-level")
+    assert page.locator("#stay").is_visible()
+    assert pleases(page, axe)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.locator("form[action$='/confirm/'] .btn-primary").click()
+    page.emulate_media(color_scheme="light")
+    shoot(page, "bulk-level-result")
+    assert Change.objects.filter(release__isnull=True, after__level="secure", withdrawn_at__isnull=True).count() > 1
+    assert page.get_by_role("button", name="Cut a candidate of these").is_visible()
+    assert pleases(page, axe)
+    page.get_by_role("button", name="Undo").click()
+    assert page.get_by_text("Taken back by").is_visible()
 
 
 def test_all_that_match_without_script(team: User, browser: Browser, page: Page, live_server: LiveServer) -> None:

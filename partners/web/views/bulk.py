@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from partners.actions.many import MOST, Plan, demand_count
+from partners.actions.many_levels import draft_levels, plan_levels, undo_levels
 from partners.actions.many_probes import ask_many, plan_probes
 from partners.actions.many_tags import plan_tags, set_tags, undo_tags
 from partners.core.errors import ActionRefused, RefusedInput
@@ -104,7 +105,10 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("bulk-result", pk=pk)
 
 
-_UNDO: Final[Mapping[str, Any]] = {BulkAct.Kind.TAGS.value: undo_tags}
+_UNDO: Final[Mapping[str, Any]] = {
+    BulkAct.Kind.TAGS.value: undo_tags,
+    BulkAct.Kind.LEVEL.value: undo_levels,
+}
 
 
 def _channels(asked: BulkAsked, person: User) -> list[int]:
@@ -118,6 +122,8 @@ def _channels(asked: BulkAsked, person: User) -> list[int]:
 def _plan(asked: BulkAsked, channels: list[int]) -> Plan:
     if asked.kind == BulkAct.Kind.TAGS.value:
         return plan_tags(channels, *asked.tags)
+    if asked.level is not None and asked.kind == BulkAct.Kind.LEVEL.value:
+        return plan_levels(channels, asked.level, only_raises=asked.only_raises, now=timezone.now())
     return plan_probes(channels)
 
 
@@ -125,6 +131,8 @@ def _act(asked: BulkAsked, seen: Mapping[int, int], still: list[int], person: Us
     given: dict[str, Any] = {"seen": seen, "still": still, "by": person, "now": timezone.now()}
     if asked.kind == BulkAct.Kind.TAGS.value:
         return set_tags(*asked.tags, **given)
+    if asked.level is not None and asked.kind == BulkAct.Kind.LEVEL.value:
+        return draft_levels(asked.level, only_raises=asked.only_raises, **given)
     return ask_many(**given)
 
 
