@@ -13,7 +13,7 @@ from django.db.models.sql.compiler import SQLCompiler
 __all__ = ["Place", "Segment", "neighbours"]
 
 _BOUND: Final = 2**62  # what any column holds
-_MOMENTS: Final = frozenset({"breaks_at", "seen__seen_at"})
+_MOMENTS: Final = frozenset({"breaks_at", "seen__seen_at", "tried_at", "address__failing_since"})
 _NUMBERS: Final = frozenset({"harm_rank", "pk", "seen__standing_id"})
 
 

@@ -63,6 +63,7 @@ TEAM = (
     Row("release-list", _("Releases"), "stack", key="r"),
     Row("relay-list", _("Relays"), "server"),
     Row("watch", _("The watch"), "eye", _WATCH),
+    Row("endpoint-list", _("Servers"), "route", _WATCH),
     Row("compliance", _("Compliance"), "chart", _LOOK_BACK, "c"),
     Row("certificate-list", _("Certificates"), "cert", _LOOK_BACK),
     Row("audit-list", _("Audit log"), "book", _LOOK_BACK),

@@ -19,6 +19,8 @@ PAGES = {
             "/approvals/",
             "/relays/",
             "/watch/",
+            "/servers/",
+            "/servers/providers/",
             "/export/",
             "/settings/",
         )

@@ -12,6 +12,12 @@ PAGES: dict[str, dict[str, str]] = {
         "partners": "/partners/",
         "partners-filtered": "/partners/?state=violated",
         "partners-nothing": "/partners/?q=nobody-has-this",
+        "partners-columns": "/partners/?cols=level,seen",
+        "partners-views": "/partners/views/",
+        "partners-view-save": "/partners/views/save/?state=violated&sort=name",
+        "bulk-none": "/partners/bulk/?act=probe",
+        "bulk-tags": "/partners/bulk/?act=tags&all=1&add=bank",
+        "bulk-level": "/partners/bulk/?act=level&all=1&to=secure",
         **{f"partner-{number:02}": f"/partners/{number}/" for number in range(1, 18)},
         "add": "/partners/add/",
         "add-fields": "/partners/add/?fields=1",
@@ -33,6 +39,9 @@ PAGES: dict[str, dict[str, str]] = {
         "certificates": "/certificates/",
         "alerts": "/alerts/",
         "watch": "/watch/",
+        "servers": "/servers/",
+        "server": "",
+        "providers": "/servers/providers/",
         "audit": "/audit/",
         "settings": "/settings/",
         "settings-group": "/settings/groups/main/",
@@ -85,6 +94,8 @@ PAGES: dict[str, dict[str, str]] = {
         "certificates": "/certificates/",
         "alerts": "/alerts/",
         "watch": "/watch/",
+        "servers": "/servers/",
+        "providers": "/servers/providers/",
         "audit": "/audit/",
         "compliance": "/compliance/",
         "settings": "/settings/",
@@ -138,6 +149,13 @@ def _too_large(page: Page, url: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def _server(page: Page, url: str) -> None:
+    """Follow the first row of the servers."""
+    page.goto(f"{url}/servers/")
+    page.locator("tbody a.name").first.click()
+    page.wait_for_load_state("networkidle")
+
+
 def _wall(page: Page, url: str) -> None:
     page.goto(f"{url}/compliance/screens/")
     page.fill("#label", "picture")
@@ -153,4 +171,5 @@ PREPARED: dict[str, Callable[[Page, str], None]] = {
     "edit-refused": _edit_refused,
     "too-large": _too_large,
     "wall": _wall,
+    "server": _server,
 }

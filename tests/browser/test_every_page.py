@@ -31,6 +31,8 @@ PAGES = {
         "/export/",
         "/relays/",
         "/watch/",
+        "/servers/",
+        "/servers/providers/",
         "/audit/",
         "/certificates/",
         "/settings/",

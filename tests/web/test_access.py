@@ -60,6 +60,7 @@ PAGES = sorted(
         "relay-group-add",
         "audit-verify",
         "watch-probe",
+        "endpoint-detail",
         "vantage-make",
         "vantage-revoke",
         "release-detail",
