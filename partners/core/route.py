@@ -105,16 +105,23 @@ def _no_address(facts: NexthopFacts, hosts: list[HostFacts], relay: RelaySetting
         text = f"unable to look up host {facts.nexthop}"
         soft = DeadEnd(Delivery.DEFER, "4.3.0", text, Reason.LOOKUP_FAILED)
         return soft if failed else DeadEnd(Delivery.BOUNCE, "5.3.0", text, Reason.NO_ADDRESS)
+    sources = set(relay.smtp_host_lookup.lower().replace(",", " ").split())
+    if failed and "dns" not in sources:
+        text = "without DNS the relay asks its own resolver"
+        return DeadEnd(Delivery.UNKNOWN, "", text, Reason.LOOKUP_FAILED, "native-lookup")
+    # getaddrinfo() is asked after the DNS, and tells a name without addresses apart.
+    is_bare = "native" in sources and bool(hosts) and hosts[-1].status is not LookupStatus.NXDOMAIN
+    code = "3.0" if is_bare else "4.4"
     if failed:
-        dsn = "4.4.3" if hosts[-1] is failed[-1] else "4.4.4"
+        dsn = "4.4.3" if hosts[-1] is failed[-1] else f"4.{code}"
         return DeadEnd(Delivery.DEFER, dsn, failed[-1].lookup_text, Reason.LOOKUP_FAILED)
     name = hosts[-1].name if hosts else facts.nexthop
     is_known = any(host.status is not LookupStatus.NXDOMAIN for host in hosts)
     text = _NO_SUCH.format(name=name, found="found but no data record of requested type" if is_known else "not found")
     reason = Reason.NO_SUCH_DOMAIN if facts.mx_status is LookupStatus.NXDOMAIN else Reason.NO_ADDRESS
     if relay.smtp_defer_if_no_mx_address_found and facts.mx_status is LookupStatus.FOUND:
-        return DeadEnd(Delivery.DEFER, "4.4.4", text, reason)
-    return DeadEnd(Delivery.BOUNCE, "5.4.4", text, reason)
+        return DeadEnd(Delivery.DEFER, f"4.{code}", text, reason)
+    return DeadEnd(Delivery.BOUNCE, f"5.{code}", text, reason)
 
 
 def _loop(

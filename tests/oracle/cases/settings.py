@@ -13,6 +13,7 @@ from tests.oracle.cases.chain import below, own_root, the_leaf, with_ca
 NO_STARTTLS = Script(starttls_offered=False)
 WRONG = named("elsewhere.example")
 TLS12 = ssl.TLSVersion.TLSv1_2
+NATIVE = "unknown: how getaddrinfo() fails depends on both lookups"
 TWO = ("@ MX 10 mx", "@ MX 20 mx2")
 EQUAL = ("@ MX 10 mx", "@ MX 10 mx2")
 
@@ -214,4 +215,20 @@ CASES = (
     Case("match-brackets", "an address in brackets is no address", "secure match=[<mx>]", leaf=named(ips=["<mx>"])),
     *(Case(f"chain-twin-{which}-first", f"of two issuers with one key the first sent is taken: the {which} one first", "verify",
            leaf=under_twin, tls={"chain": lambda leaf, which=which: (leaf, *twins(which))}) for which in ("expired", "valid")),
+    *(main(f"lookup-{word}-{kind}", f"smtp_host_lookup = {value}: the one MX host {shows}", smtp_host_lookup=value,
+           rest={**rest, "open": NATIVE if word == "native" and kind in {"loop", "bogus"} else ""})  # type: ignore[dict-item]
+      for word, value in (("dns-native", "dns, native"), ("native-dns", "native, dns"), ("native", "native"))
+      for kind, shows, rest in (
+          ("nx", "does not exist", {"dns": ("@ MX 10 nowhere",)}), ("none", "has no address", {"dns": ("@ MX 10 text", "text TXT x")}),
+          ("alias", "is an alias of nothing", {"dns": ("@ MX 10 alias", "alias CNAME nowhere")}), ("loop", "is an alias of itself", {"dns": ("@ MX 10 loop", "loop CNAME pool", "pool CNAME loop")}),
+          ("bogus", "is bogus", {"signed": True, "own": True, "tweak": spoil("mx A"), "dns": ("@ MX 10 mx", "mx A <mx>")}),
+          ("two", "has no address, nor does the second exist", {"dns": ("@ MX 10 text", "text TXT x", "@ MX 20 nowhere")}),
+          ("domain", "is the domain itself, without an address", {"dns": ("@ TXT x",)}), ("no-domain", "is a domain that does not exist", {"dns": ("text TXT x",)}),
+          ("brackets", "in brackets does not exist", {"dns": ("@ MX 10 mx",), "nexthop": "[nowhere.@]"}),
+                )),
+    main("lookup-native-soft", "a host whose lookup fails, and one without an address behind it", smtp_host_lookup="dns, native",
+         rest={"dns": ("@ MX 5 loop", "loop CNAME pool", "pool CNAME loop", "@ MX 10 text", "text TXT x")}),
+    main("lookup-native-6", "an IPv6 address that is not wanted", smtp_host_lookup="dns, native", inet_protocols="ipv4", rest={"hosts": {"mx": Host(version=6)}}),
+    main("lookup-native-defer", "smtp_defer_if_no_mx_address_found and a host without an address", smtp_host_lookup="dns, native",
+         smtp_defer_if_no_mx_address_found="yes", rest={"dns": ("@ MX 10 text", "text TXT x")}),
 )
