@@ -130,16 +130,19 @@ def resolve_at(
     if plan.kind is DaneKind.MAY:
         return resolve(policy, relay, becomes=SecurityLevel.MAY)
     if plan.kind is DaneKind.ENCRYPT:
-        return _fallen_to_encrypt(plan, resolve(policy, relay, becomes=SecurityLevel.ENCRYPT))
+        return _fallen_to_encrypt(plan, resolve(policy, relay, becomes=SecurityLevel.ENCRYPT), effective)
     return replace(effective, dane=plan, servername=plan.base)  # servername= is ignored here
 
 
-def _fallen_to_encrypt(plan: DanePlan, encrypt: EffectivePolicy) -> EffectivePolicy:
-    """Where the handshake alone shows that no record is sound, its names, SNI and exclusions were settled before."""
+def _fallen_to_encrypt(plan: DanePlan, encrypt: EffectivePolicy, dane: EffectivePolicy) -> EffectivePolicy:
+    """Where the handshake alone shows that no record is sound, its names, SNI, ciphers and exclusions were settled
+    before, as those of level dane.
+    """
     if not plan.base:
         return encrypt
-    exclude = ":".join(filter(None, (encrypt.exclude, "aNULL")))
-    return replace(encrypt, names=plan.names, servername=plan.base, exclude=exclude)
+    exclude = ":".join(filter(None, (dane.exclude, "aNULL")))
+    settled = replace(encrypt, protocols=dane.protocols, ciphers=dane.ciphers, fault=dane.fault)
+    return replace(settled, names=plan.names, servername=plan.base, exclude=exclude)
 
 
 def profile_for(effective: EffectivePolicy, nexthop: str, mx_host: str) -> TlsProfile:

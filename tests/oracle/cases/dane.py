@@ -243,4 +243,8 @@ CASES = (
     dane("ignore-mx-error", "ignore_mx_lookup_error: dane is may", "3 1 1 other",
          main_cf={**DNSSEC, "ignore_mx_lookup_error": "yes"}),
     dane("ipv6", "a host with an IPv6 address alone", "3 1 1", policy="dane-only", hosts={"mx": Host(version=6)}),
+    dane("late-null", "unusable in the handshake, ciphers=null: settled at dane, TLS 1.3 has ciphers", "3 2 1 " + OTHER, policy="dane ciphers=null"),
+    dane("late-null-12", "the same with a server of TLS 1.2", "3 2 1 " + OTHER, policy="dane ciphers=null", tls={"maximum": ssl.TLSVersion.TLSv1_2}),
+    dane("early-null", "unusable before it, ciphers=null", "1 1 1", policy="dane ciphers=null"),
+    dane("null", "TLSA that fits, ciphers=null", "3 1 1", policy="dane ciphers=null"),
 )
