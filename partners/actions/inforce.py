@@ -19,7 +19,7 @@ from partners.core.relay import RelaySettings
 from partners.core.verdict import Delivery, PeerKey, TlsStatus, Verdict, judge, profiles_needed
 from partners.models import Artefact, Channel, Head, Nexthop, Relay, RelayGroup
 
-__all__ = ["InForce", "map_on_relays", "maps_in_force", "profiles_asked"]
+__all__ = ["InForce", "maps_in_force", "profiles_asked"]
 
 _READ_MAX = 32
 
@@ -53,28 +53,23 @@ _read: dict[tuple[str, str], InForce] = {}  # by the bytes of the map and the ro
 
 def maps_in_force() -> list[InForce]:
     """Return the map in force of each relay group; thousands of lines are read once a process, not once a result."""
-    maps = []
-    for group in _groups():
+    maps, groups = [], list(_groups())
+    artefacts: dict[int, Artefact] | None = None  # of all groups at once, as soon as one was not read before
+    for group in groups:
         row = {field.attname: getattr(group, field.attname) for field in group._meta.concrete_fields}  # noqa: SLF001  Django's documented model API
         key = str(getattr(group, "sha256_in_force", "")), json.dumps(row, sort_keys=True, default=str)
         in_force = _read.get(key)
         if in_force is None:
-            one = map_on_relays(group)
+            if artefacts is None:
+                artefacts = Artefact.objects.in_bulk({_artefact_of(one) for one in groups} - {0})
+            one = released_map(group, artefacts.get(_artefact_of(group)))
             in_force = InForce(one, one.relay)
-            if one.sha256 == key[0] or not (one.text or key[0]):  # else a release came in between
+            if one.sha256 == key[0] or not (one.text or key[0]):
                 if len(_read) >= _READ_MAX:
                     _read.clear()
                 _read[key] = in_force
         maps.append(in_force)
     return maps
-
-
-def map_on_relays(group: RelayGroup) -> GroupMap:
-    """Return the map that is active on the relays of *group*: the oldest one they report, else the published one."""
-    of_group = Artefact.objects.filter(group=group)
-    reported = [number for number in group.relays.values_list("active_release", flat=True) if number is not None]
-    artefact = of_group.filter(release__number=min(reported, default=0)).first()
-    return released_map(group, artefact or of_group.filter(release__in=_published()).first())
 
 
 def profiles_asked(nexthop: Nexthop, facts: NexthopFacts, maps: Iterable[InForce]) -> Iterator[PeerKey]:
@@ -101,13 +96,23 @@ def _draft_of(channel: Channel) -> ParsedPolicy:
 
 
 def _groups() -> "QuerySet[RelayGroup]":
-    """Return the groups with the hash of what map_on_relays() returns, "" before the first release; one query."""
+    """Return the groups with key and hash of the artefact in force, 0 and "" before the first release; one query.
+
+    It is the oldest that relays of the group report, else the published one.
+    """
     numbers = Relay.objects.filter(group=OuterRef("group"), active_release__isnull=False)
     oldest = numbers.order_by("active_release").values("active_release")[:1]
-    of_group = Artefact.objects.filter(group=OuterRef("pk")).values("sha256")
-    reported = of_group.filter(release__number=Subquery(oldest))[:1]
-    published = of_group.filter(release__in=_published())[:1]
-    return RelayGroup.objects.annotate(sha256_in_force=Coalesce(Subquery(reported), Subquery(published), Value("")))
+    of_group = Artefact.objects.filter(group=OuterRef("pk"))
+    reported, published = of_group.filter(release__number=Subquery(oldest)), of_group.filter(release__in=_published())
+
+    def either(name: str, nothing: object) -> Coalesce:
+        return Coalesce(Subquery(reported.values(name)[:1]), Subquery(published.values(name)[:1]), Value(nothing))
+
+    return RelayGroup.objects.annotate(sha256_in_force=either("sha256", ""), artefact_in_force=either("pk", 0))
+
+
+def _artefact_of(group: RelayGroup) -> int:
+    return int(getattr(group, "artefact_in_force", 0))
 
 
 def _published() -> "QuerySet[Head, Any]":

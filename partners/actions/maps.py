@@ -138,14 +138,15 @@ class Named:
     authorities: Mapping[str, PrivateAuthority]
 
     @classmethod
-    def by(cls, shots: Iterable[Snapshot]) -> "Named":
-        """Return those that *shots* name, in two queries at most."""
-        pins, authorities = set[int](), set[str]()
+    def by(cls, shots: Iterable[Snapshot], pins: Iterable[Pin] | None = None) -> "Named":
+        """Return those that *shots* name, in two queries at most; pins: all that there may be, where they are read."""
+        keys, authorities = set[int](), set[str]()
         for shot in shots:
-            pins.update(shot["pins"])
+            keys.update(shot["pins"])
             authorities.update(shot["authorities"])
         cas = PrivateAuthority.objects.filter(sha256__in=authorities) if authorities else ()
-        return cls(Pin.objects.in_bulk(pins), {one.sha256: one for one in cas})
+        known = Pin.objects.in_bulk(keys) if pins is None else {one.pk: one for one in pins}
+        return cls(known, {one.sha256: one for one in cas})
 
 
 def render_group(group: RelayGroup, shots: Mapping[int, Snapshot], named: Named | None = None) -> GroupMap:

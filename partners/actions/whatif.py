@@ -1,6 +1,6 @@
 """What a draft would be on the relays and what Postfix would do with it, from stored facts; nothing is written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from partners.core.entry import parse_entry
 from partners.core.errors import RefusedInput
 from partners.core.verdict import Verdict, judge
 from partners.core.wording import told
-from partners.models import Channel, RelayGroup, User
+from partners.models import Channel, Pin, RelayGroup, User
 
 __all__ = ["Ground", "GroupPreview", "WhatIf", "channel_facts", "ground_of", "previews", "what_if"]
 
@@ -59,15 +59,19 @@ class Ground:
     named: Named
 
 
-def ground_of(channel: Channel | None, seen: Mapping[str, Stored] | None = None) -> Ground:
+def ground_of(
+    channel: Channel | None, seen: Mapping[str, Stored] | None = None, *, pins: Iterable[Pin] | None = None
+) -> Ground:
     """Return the ground of *channel*, or of a new one of whose keys *seen* tells; a fixed number of queries.
+
+    pins: all of the channel's, where the caller has read them.
 
     Before the first relay group is named the oldest release stands for it.
     """
     before = draft_of(channel) if channel else None
     facts = channel_facts(channel) if channel else seen or {}
     groups = tuple(RelayGroup.objects.all()) or (RelayGroup(),)
-    return Ground(channel, facts, groups, before, Named.by([before] if before else []))
+    return Ground(channel, facts, groups, before, Named.by([before] if before else [], pins=pins))
 
 
 def what_if(

@@ -22,6 +22,7 @@ from django.db.models import (
     TextField,
     Value,
     When,
+    Window,
 )
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
@@ -153,7 +154,7 @@ def agreement_rows(
 ) -> tuple[tuple[AgreementRow, ...], int]:
     """Return *count* rows of what is *chosen* from *first* on, worst first, and how many there are.
 
-    Two queries, and a third where more than one thing is chosen. ending: the channels that end within the chosen days,
+    Two queries, and a third for a page behind the last one. ending: the channels that end within the chosen days,
     or a query of them; it is read where chosen.within is set. unjudged_kept: of a large estate, the channels without
     any state; then the rows of a state come from its index, a query for each state that the page shows.
     """
@@ -162,15 +163,14 @@ def agreement_rows(
     else:
         found = _narrowed(_agreements() if chosen.effective else _states(), chosen, ending)
         known = _counted(chosen, counted)
-        total = found.count() if known is None else known
         ranks = [When(state=word, then=Value(rank)) for rank, word in enumerate(_HARM)]
         harm = Case(*ranks, default=Value(len(_HARM)), output_field=IntegerField())
-        ordered = (
-            found.annotate(rank=harm)
-            .order_by("rank", F("since").asc(nulls_last=True), "pk")
-            .values_list("pk", flat=True)
-        )
-        keys = list(ordered[first : first + count])
+        ordered = found.annotate(rank=harm).order_by("rank", F("since").asc(nulls_last=True), "pk")
+        if known is None:  # counted in the same pass
+            page = list(ordered.annotate(all=Window(Count("pk"))).values_list("pk", "all")[first : first + count])
+            keys, total = [pk for pk, _all in page], page[0][1] if page else found.count() if first else 0
+        else:
+            keys, total = list(ordered.values_list("pk", flat=True)[first : first + count]), known
     channels = _agreements().filter(pk__in=keys).annotate(key=Min("nexthops__key")).select_related("partner__owner")
     rows = {channel.pk: _row(channel, channel.key or "") for channel in channels}
     return tuple(rows[key] for key in keys if key in rows), total

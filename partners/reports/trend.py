@@ -55,12 +55,14 @@ class Trend:
         return self.points[-1 - days] if len(self.points) > days else None
 
 
-def trend(*, now: datetime) -> Trend:
-    """Return the last 90 days in five queries, however many agreements there are; sealed days are not counted again."""
+def trend(*, now: datetime, marked: bool = True) -> Trend:
+    """Return the last 90 days in five queries, however many agreements there are; sealed days are not counted again.
+
+    marked: with the releases.
+    """
     start = localdate(now) - timedelta(days=DAYS)
-    releases = list(
-        Release.objects.filter(published_at__date__gte=start, published_at__lte=now).select_related("published_by")
-    )
+    published = Release.objects.filter(published_at__date__gte=start, published_at__lte=now)
+    releases = list(published.select_related("published_by")) if marked else []
     marks = tuple(
         Mark(chr(ord("A") + index), one.number, one.published_at, name_of(one.published_by), one.reason)
         for index, one in enumerate(reversed(releases[:MARKS_MAX]))

@@ -62,8 +62,8 @@ class WallRow:
 
 
 def wall(link: WallLink, *, now: datetime) -> Wall:
-    """Return what the screen of *link* shows as of *now*; those of the compliance page, at most thirteen queries."""
-    report = compliance_report(now=now, chosen=Chosen(group="open"))
+    """Return what the screen of *link* shows as of *now*; at most ten queries."""
+    report = compliance_report(now=now, chosen=Chosen(group="open"), in_full=False)
     found = [(word, report.tally.states.get(word, 0)) for word in _COLOURS]
     named = report.rows[:NAMED] if link.shows_names else ()
     return Wall(

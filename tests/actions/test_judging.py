@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from partners.actions import judging
-from partners.actions.inforce import map_on_relays
+from partners.actions.inforce import maps_in_force
 from partners.actions.judging import JUDGED_MAX_AGE, judge_due
 from partners.actions.leases import claim_addresses
 from partners.actions.probing import record_peers
@@ -194,10 +194,10 @@ class TestMapInForce:
     def test_until_a_relay_reports(self, nexthop):
         """The published release counts until a relay says what it has."""
         publish(line(OTHER), by=editor("ed2"), number=2)
-        assert map_on_relays(ensure_group(now=NOON)).text == line(OTHER)
+        assert maps_in_force()[0].map.text == line(OTHER)
 
         Relay.objects.create(group=ensure_group(now=NOON), name="relay1.example", active_release=1)
-        assert map_on_relays(ensure_group(now=NOON)).text == line(LEAF)
+        assert maps_in_force()[0].map.text == line(LEAF)
 
 
 class TestDue:

@@ -121,7 +121,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     page = channel_page(person, pk)
     if page is None:
         raise Http404
-    ground = ground_of(page.channel)
+    ground = ground_of(page.channel, pins=page.pins)
     found = proposals(page.channel, now=now, ground=ground)
     start: dict[str, Any] = {name: getattr(page.channel, name) for name in _EDITED}
     start |= {"nexthops": ", ".join(page.keys), **_chosen(found, request.GET, by_itself=False)}

@@ -95,7 +95,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     if page is None:
         raise Http404
     now = timezone.now()
-    ground = ground_of(page.channel)
+    ground = ground_of(page.channel, pins=page.pins)
     context = {**_page_context(page, ground, now), "domains": domain_rows(page.channel)}
     if reader(request).is_mail_team:
         context["open_changes"] = open_changes(page.channel)
