@@ -1,6 +1,7 @@
 """Many rows changed by one statement, each to values of its own."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 from django.db.models import Model
@@ -26,25 +27,28 @@ def _update(rows: Sequence[Model], names: Sequence[str]) -> None:
     meta = rows[0]._meta  # noqa: SLF001  Django's documented model API
     by_name = {field.name: field for field in meta.concrete_fields}
     fields = [by_name[name] for name in names]
-    quote = connection.ops.quote_name
-    # PostgreSQL takes the type of a column of VALUES from its first row, which may be NULL; SQLite needs no type.
-    is_typed = connection.vendor == "postgresql"
-    sets = ", ".join(
-        f"{quote(field.attname)} = "
-        + (f"CAST(new.column{place} AS {field.db_type(connection)})" if is_typed else f"new.column{place}")
-        for place, field in enumerate(fields, 2)
-    )
-    one = f"({', '.join(['%s'] * (len(fields) + 1))})"
     values = [
-        value
-        for row in rows
-        for value in (row.pk, *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields))
+        (row.pk, *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields)) for row in rows
     ]
+    given, parameters = _arrays(meta.pk, fields, values) if connection.vendor == "postgresql" else _lines(values)
+    quote = connection.ops.quote_name
+    sets = ", ".join(f"{quote(field.attname)} = new.column{place}" for place, field in enumerate(fields, 2))
     table, key = quote(meta.db_table), quote(meta.pk.attname)
     # Only names of our models and numbers are put together here; every value is a parameter.
-    statement = (
-        f"UPDATE {table} SET {sets} FROM (VALUES {', '.join([one] * len(rows))}) AS new"  # noqa: S608
-        f" WHERE {table}.{key} = new.column1"
-    )
+    statement = f"UPDATE {table} SET {sets} FROM {given} WHERE {table}.{key} = new.column1"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(statement, parameters)
+
+
+def _lines(values: Sequence[tuple[Any, ...]]) -> tuple[str, list[Any]]:
+    """Return *values* as lines of VALUES, with their parameters; SQLite needs no type."""
+    line = f"({', '.join(['%s'] * len(values[0]))})"
+    return f"(VALUES {', '.join([line] * len(values))}) AS new", [value for one in values for value in one]
+
+
+def _arrays(key: Any, fields: Sequence[Any], values: Sequence[tuple[Any, ...]]) -> tuple[str, list[Any]]:
+    """Return *values* as an array for each column: one text of the statement, however many rows, read once."""
+    types = [field.db_type(connection) for field in (key, *fields)]
+    arrays = ", ".join(f"CAST(%s AS {kind}[])" for kind in types)
+    columns = ", ".join(f"column{place}" for place in range(1, len(types) + 1))
+    return f"UNNEST({arrays}) AS new({columns})", [list(column) for column in zip(*values, strict=True)]
