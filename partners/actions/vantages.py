@@ -20,7 +20,7 @@ from partners.actions import audit
 from partners.actions.access import demand_approver
 from partners.actions.cycles import end_visit, tell_visit
 from partners.actions.issued import VANTAGE, fits
-from partners.actions.leases import LEASE, AddressClaim, Target, claim_addresses, database_now, renew
+from partners.actions.leases import LEASE, AddressClaim, Target, claim_addresses, database_now, renew, spoken_to
 from partners.actions.patience import patience_at
 from partners.actions.probing import Result, record_peers
 from partners.core.errors import ActionRefused, RefusedInput, StaleRefused
@@ -77,12 +77,14 @@ def make_vantage_token(vantage: str, *, by: User, now: datetime) -> str:
 
 
 def revoke_vantage_token(token: VantageToken, *, by: User, now: datetime) -> None:
-    """End *token* at once, and give back what is claimed at its vantage; StaleRefused if it is ended already."""
+    """End *token* at once, and give back what is claimed with it; StaleRefused if it is ended already."""
     demand_approver(by)
     with transaction.atomic():
         if not VantageToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=now):
             raise StaleRefused(_("vantage token %s") % token.prefix, _("it is revoked already"))
-        held = Address.objects.select_for_update(no_key=True).filter(vantage=token.vantage).exclude(lease_token="")
+        held = Address.objects.select_for_update(no_key=True).filter(
+            lease_token__startswith=token.prefix, vantage=token.vantage
+        )
         Address.objects.filter(pk__in=list(held.order_by("pk").values_list("pk", flat=True))).update(
             lease_token="", lease_until=None
         )
@@ -121,9 +123,9 @@ def claim_for(token: VantageToken, wish: object) -> Json:
     held_by_lane = Address.objects.filter(vantage=token.vantage, lease_until__gt=now).values_list("is_slow")
     at_work = dict(held_by_lane.annotate(count=Count("pk")).order_by())
     free = min(limit, CLAIMS_MAX, HELD_MAX - at_work.get(False, 0))
-    claims = claim_addresses(free, now=now, vantage=token.vantage) if free > 0 else []
+    claims = claim_addresses(free, now=now, vantage=token.vantage, holder=token.prefix) if free > 0 else []
     slow = min(slow, SLOW_HELD_MAX - at_work.get(True, 0))
-    late = claim_addresses(slow, now=now, vantage=token.vantage, is_slow=True) if slow > 0 else []
+    late = claim_addresses(slow, now=now, vantage=token.vantage, is_slow=True, holder=token.prefix) if slow > 0 else []
     if free > 0 and not claims and not late and not at_work:
         end_visit(token.vantage)
     return {
@@ -211,15 +213,16 @@ def _outcome(
 
 
 def _still_held(token: VantageToken, held: Sequence[_Held]) -> list[AddressClaim]:
-    """Return those of *held* that are leased at the token's own vantage, with their sessions as our rows say."""
+    """Return those of *held* that are leased to *token* itself, with their sessions as our rows say."""
     tokens = {one.pk: one.token for one in held}
     rows = {
         row.pk: row
-        for row in Address.objects.filter(vantage=token.vantage, pk__in=tokens).exclude(lease_token="")
+        for row in Address.objects.filter(vantage=token.vantage, pk__in=tokens, lease_token__startswith=token.prefix)
         if hmac.compare_digest(row.lease_token, tokens[row.pk])
     }
     targets: dict[int, list[Target]] = {pk: [] for pk in rows}
-    for one in Endpoint.objects.filter(address__in=rows).order_by("pk") if rows else ():
+    # As they are claimed: a session that nobody names any more is not missed.
+    for one in Endpoint.objects.filter(spoken_to(database_now()), address__in=rows).order_by("pk") if rows else ():
         targets[one.address_id].append(Target(one.pk, one.port, profile_from_json(one.profile)))
     return [
         AddressClaim(
