@@ -10,7 +10,9 @@ from django.db.models import QuerySet
 from partners.core.lifetime import first_bounce, queue_lifetime
 from partners.core.outcome import Delivery
 from partners.core.reasons import Reason
-from partners.models import Channel, ComplianceInterval, Pin, User, VerdictRow
+from partners.core.vantage import HERE
+from partners.models import Channel, ComplianceInterval, Pin, RelayGroup, User, VerdictRow
+from partners.reports.lanes import vantage_word
 
 __all__ = ["ChannelPage", "HostRow", "channel_page", "own_channels", "visible_channels"]
 
@@ -83,6 +85,7 @@ class ChannelPage:
     bounces_at: datetime | None = None
     applies: str = ""
     verdict_key: str = ""
+    seen_from: str = ""  # the vantages, where one of them is not here
 
     @property
     def many_keys(self) -> bool:
@@ -128,6 +131,7 @@ def channel_page(user: User, pk: int) -> ChannelPage | None:
         intervals=intervals,
         bounces_at=_bounces_at(now, [row for row in verdicts if row.is_own]),
         applies=verdict.key if verdict and not verdict.is_own else "",
+        seen_from=_seen_from({row.group.vantage for row in verdicts}),
         verdict_key=verdict.nexthop.key if verdict else "",
     )
 
@@ -150,7 +154,7 @@ def _hosts(verdicts: Sequence[VerdictRow], *, with_groups: bool) -> tuple[HostRo
     found: dict[tuple[str, str, str, int], dict[tuple[str, str, str], list[HostRow]]] = {}
     for verdict in verdicts:
         for raw in verdict.hosts:
-            row = replace(_host_row(raw), key=verdict.nexthop.key, group=verdict.group.name)
+            row = replace(_host_row(raw), key=verdict.nexthop.key, group=_named(verdict.group))
             place = found.setdefault((row.key, row.mx_host, row.address, row.port), {})
             place.setdefault((row.delivery, row.tls_status, row.text), []).append(row)
     rows: list[HostRow] = []
@@ -161,6 +165,16 @@ def _hosts(verdicts: Sequence[VerdictRow], *, with_groups: bool) -> tuple[HostRo
         else:
             rows += [replace(same[0], group=_names(same)) for same in outcomes.values()]
     return tuple(rows)
+
+
+def _named(group: RelayGroup) -> str:
+    """Return the name of *group*, with its vantage where that is not here."""
+    return group.name if group.vantage == HERE else f"{group.name} ({vantage_word(group.vantage)})"
+
+
+def _seen_from(vantages: set[str]) -> str:
+    """Return from where the addresses were seen, "" where all were seen from here."""
+    return ", ".join(vantage_word(one) for one in sorted(vantages)) if vantages - {HERE} else ""
 
 
 def _rank(row: HostRow) -> int:

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from partners.core.levels import SecurityLevel
 from partners.core.outcome import Delivery
 from partners.core.reasons import Reason
+from partners.core.vantage import HERE
 from partners.models import Artefact, Channel, ComplianceInterval, Head, Membership, Pin, User, VerdictRow
 from partners.reports.drawings import MapLine, map_line
 from partners.reports.partners import own_channels
@@ -61,7 +62,10 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class PortalPage:
-    """All that the page shows of one channel. channels: all that are the reader's own, for the switch above."""
+    """All that the page shows of one channel. channels: all that are the reader's own, for the switch above.
+
+    from_relays: it was looked from where the relays stand; what that place is called is nobody else's matter.
+    """
 
     channels: tuple[Channel, ...]
     channel: Channel
@@ -76,6 +80,7 @@ class PortalPage:
     pins: tuple[Pin, ...]
     seen: tuple[Seen, ...]
     contact: str
+    from_relays: bool = False
 
 
 def portal_page(user: User, pk: int, *, now: datetime) -> PortalPage | None:
@@ -117,6 +122,7 @@ def portal_page(user: User, pk: int, *, now: datetime) -> PortalPage | None:
         pins=pins,
         seen=seen,
         contact=name_of(pins[0].channel.partner.owner if pins else channel.partner.owner),
+        from_relays=any(one.group.vantage != HERE for one in verdicts),
     )
 
 
