@@ -165,17 +165,23 @@ def spoken_to(now: datetime, only: Collection[int] | None = None) -> Q:
 
 
 def claim_addresses(
-    limit: int, *, now: datetime, only: Collection[int] | None = None, vantage: str = HERE, is_slow: bool = False
+    limit: int,
+    *,
+    now: datetime,
+    only: Collection[int] | None = None,
+    vantage: str = HERE,
+    is_slow: bool = False,
+    holder: str = "",
 ) -> list[AddressClaim]:
     """Claim up to *limit* addresses of one lane that are due at *vantage* and have not asked for rest.
 
     only: those of the nexthops with these primary keys, and of fresh looks. An address that neither a nexthop nor a
     fresh look names is never spoken to; what manners.py holds back is due later. is_slow: of the slow lane, where those
-    that somebody waits for come first.
+    that somebody waits for come first. holder: what the lease tokens begin with, so that whose they are can be told.
     """
     due = _due_addresses(now, only, vantage, is_slow=is_slow)
     order = (F("asked_at").asc(nulls_last=True), "due_at") if is_slow else ("due_at",)
-    rows = _take(due.order_by(*order), limit, hold=partial(held_back, now=now))
+    rows = _take(due.order_by(*order), limit, hold=partial(held_back, now=now), holder=holder)
     targets: dict[int, list[Target]] = {row.pk: [] for row in rows}
     for one in Endpoint.objects.filter(spoken_to(now), address__in=rows).order_by("pk") if rows else ():
         targets[one.address_id].append(Target(one.pk, one.port, profile_from_json(one.profile)))
@@ -265,7 +271,9 @@ def _due_addresses(now: datetime, only: Collection[int] | None, vantage: str, *,
     return _due(Address.objects.filter(rested, vantage=vantage, is_slow=is_slow), now).filter(Exists(named))
 
 
-def _take(due: "QuerySet[Row]", limit: int, *, hold: Callable[[list[Any]], set[int]] | None = None) -> list[Row]:
+def _take(
+    due: "QuerySet[Row]", limit: int, *, hold: Callable[[list[Any]], set[int]] | None = None, holder: str = ""
+) -> list[Row]:
     """Lease up to *limit* rows of *due*; PostgreSQL's claimers pass each other by, SQLite's take turns.
 
     hold: makes some of the rows due later, and returns their primary keys. A token that is left from another holder
@@ -277,10 +285,10 @@ def _take(due: "QuerySet[Row]", limit: int, *, hold: Callable[[list[Any]], set[i
         rows = list(due[:limit])
         later = hold(rows) if hold and rows else set()
         rows = [row for row in rows if row.pk not in later]
-        return _leased(rows) if rows else []
+        return _leased(rows, holder) if rows else []
 
 
-def _leased(rows: list[Row]) -> list[Row]:
+def _leased(rows: list[Row], holder: str) -> list[Row]:
     """Lease *rows* under one random token, set those aside that ended their worker too often; return what is ours."""
     free = type(rows[0])._default_manager.filter(_FREE)  # noqa: SLF001  Django's documented API
     for row in rows:
@@ -295,7 +303,7 @@ def _leased(rows: list[Row]) -> list[Row]:
     left = [row for row in rows if row.lease_token and row not in aside]
     if left:
         free.filter(pk__in=[row.pk for row in left]).update(crashes=F("crashes") + 1)
-    token, wanted = secrets.token_hex(16), [row for row in rows if row not in aside]
+    token, wanted = holder + secrets.token_hex(16)[len(holder) :], [row for row in rows if row not in aside]
     fields: dict[str, Any] = {"lease_token": token, "lease_until": Now() + LEASE}
     if isinstance(rows[0], Address):
         fields["claimed_at"] = Now()

@@ -372,6 +372,35 @@ def test_wrong_and_revoked_tokens(token, boss):
     ]
 
 
+def test_revoked_token_beside_another(token, boss):
+    """What the other probe of the vantage holds stays its own: its report is kept, and nobody meets it there."""
+    due("93.184.0.1")
+    (lost,) = claimed(token)
+    first = VantageToken.objects.get()
+    other = make_vantage_token("dmz", by=boss, now=timezone.now())
+    due("93.184.0.2")
+    (kept,) = claimed(other)
+
+    revoke_vantage_token(first, by=boss, now=timezone.now())
+
+    assert Address.objects.get(address="93.184.0.1").lease_token == ""
+    assert [one["address"] for one in claimed(other)] == ["93.184.0.1"]
+    assert post("record", other, report(kept)).json() == {"kept": 1}
+    assert post("record", other, report(lost)).json() == {"kept": 0}
+
+
+def test_a_lease_is_its_holders(token, boss):
+    """Another token of the vantage neither prolongs a lease nor reports under it, should it know it."""
+    due("93.184.0.1")
+    (one,) = claimed(token)
+    other = make_vantage_token("dmz", by=boss, now=timezone.now())
+    held = [{"claim": one["claim"], "token": one["token"]}]
+
+    assert post("claim", other, {"limit": 0, "held": held}).json()["held"] == []
+    assert post("record", other, report(one)).json() == {"kept": 0}
+    assert post("record", token, report(one)).json() == {"kept": 1}
+
+
 def test_log_does_not_keep_it(token):
     """A token in a line of the log opens nothing: its prefix, which names it, is all that stays."""
     prefix, secret = token.rsplit("_", 1)[0], token[-43:]
