@@ -94,6 +94,11 @@ class EndpointRow:
     not_measured: str
 
     @property
+    def place(self) -> str:
+        """Address and port as one writes them: an IPv6 address in brackets."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+    @property
     def seen_from(self) -> str:
         """From where it is spoken to."""
         return vantage_word(self.vantage)

@@ -108,6 +108,11 @@ class Slow:
     cause: str
 
     @property
+    def place(self) -> str:
+        """Address and port as one writes them: an IPv6 address in brackets."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+    @property
     def took(self) -> str:
         """How long it took, in words."""
         return span_words(timedelta(seconds=self.seconds))

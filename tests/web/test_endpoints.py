@@ -117,6 +117,13 @@ def test_pages_follow_each_other_and_lead_back(eda: User, sort: str) -> None:
     assert read(back)[0] == first
 
 
+def test_an_ipv6_address_stands_in_brackets(eda: User) -> None:
+    """Else its port reads as a part of it."""
+    Address.objects.filter(address="192.0.2.41").update(address="2001:db8::25")
+
+    assert "[2001:db8::25]:25" in signed_in(eda).get(LIST).content.decode()
+
+
 def test_a_server_tells_its_past_and_its_partners(eda: User) -> None:
     """What it showed and when, who hangs on it, worst first, and the one finding that they share."""
     one = Endpoint.objects.get(address__address="192.0.2.41")
