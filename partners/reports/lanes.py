@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from django.utils.formats import number_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
@@ -165,7 +166,7 @@ def span_words(span: timedelta) -> str:
     """Return *span* as a person says it, from a second to days."""
     seconds = span.total_seconds()
     if seconds < 10:
-        return _("%(seconds).1f s") % {"seconds": seconds}
+        return _("%(seconds)s s") % {"seconds": number_format(seconds, 1)}
     if seconds < 60:
         return _("%(seconds)d s") % {"seconds": seconds}
     return timesince(_EPOCH, _EPOCH + span, depth=1)

@@ -7,12 +7,13 @@ from io import StringIO
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from partners.actions.cycles import RoundTally, note_cycle, tell_round, tell_visit
 from partners.core.facts_json import profile_key, profile_to_json
 from partners.core.observation import PERMISSIVE, NotMeasured, NotMeasuredCause
 from partners.models import Address, AuditEntry, Endpoint, Nexthop, Partner, RelayGroup, RoundRow, User
+from partners.reports.lanes import span_words
 from partners.reports.rounds import RoundFilter, watch_now
 from tests.actions.people import channel, editor, member, person
 
@@ -122,6 +123,13 @@ def test_the_page_names_who_fails_and_who_is_slow(eda: User) -> None:
 
     for words in ("No answer came to our connection in time.", "192.0.2.1:25", "2.4 s", "Probe now", "cloud.example"):
         assert words in text
+
+
+def test_seconds_are_written_as_the_reader_writes_them() -> None:
+    """With a comma in German."""
+    assert span_words(timedelta(seconds=2.4)) == "2.4 s"
+    with translation.override("de"):
+        assert span_words(timedelta(seconds=2.4)) == "2,4 s"
 
 
 def test_probe_now_asks_for_one_nexthop_behind_the_server(eda: User) -> None:
