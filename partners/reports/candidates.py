@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from partners.core.outcome import Delivery
 from partners.core.second_person import is_second
 from partners.models import Approval, Candidate, Change, Nexthop, Release, User, VerdictRow
 from partners.reports.changed import GroupDiff, PartnerRow, group_diff, partner_rows
@@ -194,7 +195,28 @@ def _verdict(
         return _blocked(rows, counted)
     if candidate.needs_second and not counted:
         return "weak", _("It asks less than before; a second person must agree.")
+    return _may_go(candidate)
+
+
+def _may_go(candidate: Candidate) -> tuple[str, str]:
+    """Return the same where nothing keeps it back: good news alone where the mail of all that it moves arrives."""
+    if lost := len(_undelivered(candidate)):
+        text = ngettext(
+            "No mail stops by it, and it may be published; mail to %s nexthop waits or comes back either way.",
+            "No mail stops by it, and it may be published; mail to %s nexthops waits or comes back either way.",
+            lost,
+        )
+        return "weak", text % lost
     return "ok", _("Every known nexthop keeps its mail. It may be published.")
+
+
+def _undelivered(candidate: Candidate) -> set[str]:
+    """Return the nexthops of the findings to which no message would be delivered."""
+    return {
+        str(one["nexthop"])
+        for one in candidate.findings
+        if one.get("after", {}).get("delivery") in {Delivery.DEFER.value, Delivery.BOUNCE.value}
+    }
 
 
 def _blocked(rows: Sequence[FindingRow], counted: Sequence[Approval]) -> tuple[str, str]:

@@ -6,10 +6,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from partners.actions.releases import cut, publish
+from partners.core.observation import LookupStatus
 from partners.models import Candidate, User
 from partners.reports.releases import release_list
 from tests.actions.facts import seen
 from tests.actions.people import person
+from tests.actions.watched import ask_dns
 from tests.web.candidate_world import LEAF, World, added, agreed, world
 
 pytestmark = pytest.mark.django_db
@@ -256,6 +258,20 @@ def test_what_stops_no_mail_is_told_in_one_row(here: World) -> None:
 
     assert "1 outcome differs, and no mail stops by it" in text
     assert "rivet.example: deliver, Untrusted; now: deliver, without TLS" in text
+
+
+def test_what_is_not_delivered_anyway_is_no_good_news(here: World) -> None:
+    """A misspelt domain stops no mail that went before; the first sentence says that none goes to it."""
+    now = timezone.now()
+    change = added("Gone", "vantage-gone.example", "encrypt", by=here.eda, now=now)
+    nexthop = change.channel.nexthops.get()
+    assert ask_dns(nexthop, at=now, mx_status=LookupStatus.NXDOMAIN, hosts=())
+    candidate = cut([change], by=here.eda, now=now)
+
+    text = page(here.eda, "candidate-detail", candidate.pk)
+
+    assert "mail to 1 nexthop waits or comes back either way" in text
+    assert "keeps its mail" not in text
 
 
 def test_a_published_candidate_asks_nobody(here: World) -> None:
