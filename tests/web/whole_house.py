@@ -116,7 +116,7 @@ def whole_house() -> House:
 
 
 def _views(owners: Sequence[User]) -> None:
-    """Saved views, own and shared; the last one is everybody's to open, and the first reader's and approvers' to change."""
+    """Acts on many partners; saved views, the last of which its owner and approvers may change."""
     for number, owner in enumerate((*owners, owners[1])):
         row = {"channel": Channel.objects.latest("pk").pk, "name": "Partner 1", "before": "", "after": "bank", "why": ""}
         BulkAct.objects.create(kind="tags", rows=[row] * 9, left=[row] * 9, by=owner, made_at=timezone.now())
