@@ -2,25 +2,30 @@
 
 from collections import defaultdict
 from collections.abc import Collection
+from datetime import timedelta
 
-from django.db.models import CharField, Exists, OuterRef, QuerySet, Value
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Now
 
 from partners.core.alarms import NAME_SERVERS_MOVED, RELAXATION_OVER, SET_ASIDE
 from partners.core.moved import What
 from partners.models.alerts import AlertPartner
 from partners.models.domains import DomainChange
 from partners.models.estate import Nexthop
-from partners.models.releases import Change
+from partners.models.releases import Candidate, Change
 
-__all__ = ["CAUSES", "doubted_owners", "own_troubles"]
+__all__ = ["CAUSES", "WAITS", "doubted_owners", "own_troubles"]
 
 CAUSES = (RELAXATION_OVER, SET_ASIDE, NAME_SERVERS_MOVED)
+# A relaxation whose return waits for fresh facts alone is let wait so long: the ticks that bring it back come by twice.
+WAITS = timedelta(minutes=12)
 
 
 def own_troubles(channels: Collection[int] | None = None) -> dict[int, list[str]]:
     """Return the causes by channel, of *channels* or of all, in one query."""
     rows = Nexthop.objects.all() if channels is None else Nexthop.objects.filter(channel__in=channels)
-    over = Change.objects.ending_relaxations()
+    asks = Candidate.objects.filter(state=Candidate.State.OPEN, needs_second=True, changes=OuterRef("pk"))
+    over = Change.objects.ending_relaxations().filter(Q(made_at__lte=Now() - WAITS) | Exists(asks))
     over = over if channels is None else over.filter(channel__in=channels)
     first = over.order_by().values_list("channel", Value(RELAXATION_OVER, CharField()))
     others = (

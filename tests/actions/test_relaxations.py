@@ -11,6 +11,7 @@ from partners.actions.relaxations import bring_back
 from partners.actions.releases import active_text, approve, cut, publish, roll_back
 from partners.core.errors import RefusedInput
 from partners.models import Alert, AuditEntry, Candidate, Change, Channel, Nexthop, RelayGroup, Release, User
+from partners.models.troubles import WAITS
 from tests.actions.facts import seen
 from tests.actions.people import approver, editor
 from tests.kit.ca import self_signed
@@ -78,6 +79,17 @@ def test_it_waits_for_fresh_facts(lowered: Channel) -> None:
     assert bring_back(now=later) == []
     assert Candidate.objects.filter(state="open").count() == 1
     assert Nexthop.objects.get().asked_by == "guard"
+
+
+def test_waiting_for_fresh_facts_is_no_alarm(lowered: Channel) -> None:
+    """The guard has just asked for them: only what is still there after some ticks wants a person."""
+    later = the_day_after()
+    bring_back(now=later)
+
+    assert tell_own_troubles(now=later) == 0
+    Change.objects.filter(relaxed_until__isnull=False).update(made_at=timezone.now() - WAITS - DAY)
+    assert tell_own_troubles(now=later) == 1
+    assert "relaxation-over" in set(Alert.objects.values_list("cause", flat=True))
 
 
 def test_the_trail_names_nobody_for_what_nobody_did(lowered: Channel) -> None:
