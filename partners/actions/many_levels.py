@@ -13,7 +13,7 @@ from partners.actions.drafts import Snapshot, fold, in_order, row_snapshot
 from partners.actions.first_pins import demand_pin
 from partners.actions.many import Plan, Planned, claim_undo, demand_count, keep_act, split_seen
 from partners.actions.many_changes import Edit, withdraw_changes, write_changes
-from partners.actions.maps import GroupMap, Named, active_map, render_group
+from partners.actions.maps import GroupMap, Named, active_maps, render_group
 from partners.actions.partners import demand_agreed
 from partners.actions.relay_groups import DEFAULT_GROUP
 from partners.actions.stored import Stored, facts_of
@@ -54,10 +54,7 @@ def plan_levels(channels: Collection[int], level: SecurityLevel, *, only_raises:
     nexthops = {row.key: row for row in Nexthop.objects.filter(key__in=keys).exclude(key__startswith=".")}
     facts = facts_of(list(nexthops.values()))
     seen = {key: facts[row.pk] for key, row in nexthops.items()}
-    active = {
-        group.pk: active_map(group)
-        for group in {one.group.pk: one.group for d in drafts for one in d.maps if one.group.pk}.values()
-    }
+    active = active_maps(one.group for draft in drafts for one in draft.maps if one.group.pk)
     return Plan(tuple(_judged(one, seen, active, now=now) for one in drafts))
 
 

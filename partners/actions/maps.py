@@ -28,6 +28,7 @@ __all__ = [
     "GroupMap",
     "Named",
     "active_map",
+    "active_maps",
     "active_text",
     "demand_entries",
     "keys_of",
@@ -174,6 +175,14 @@ def active_map(group: RelayGroup) -> GroupMap:
     head = Head.objects.filter(pk=1, release__isnull=False).select_related("release").first()
     artefact = Artefact.objects.filter(group=group, release=head.release).first() if head and head.release else None
     return released_map(group, artefact)
+
+
+def active_maps(groups: Iterable[RelayGroup]) -> dict[int, GroupMap]:
+    """Return active_map() of each of *groups* by its key, in one query."""
+    there = {group.pk: group for group in groups}
+    head = Head.objects.filter(pk=1).values("release")
+    found = {one.group_id: one for one in Artefact.objects.filter(group__in=there, release__in=head)}
+    return {pk: released_map(group, found.get(pk)) for pk, group in there.items()}
 
 
 def released_map(group: RelayGroup, artefact: Artefact | None) -> GroupMap:

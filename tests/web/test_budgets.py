@@ -27,6 +27,7 @@ BUDGET: Final = 12  # queries without session, account and its roles
 # url name -> its own number, and why it is another one
 OWN_BUDGET: Final[Mapping[str, tuple[int, str]]] = {
     "partner-list": (6, "it is opened most, at 100,000 rows"),
+    **dict.fromkeys(("watch", "watch-panel"), (17, "each lane of each vantage is counted along its own index")),
     # These grow with what they show, and are to come down to the budget; no page joins them.
     "today": (20, "too many still"),
     "partner-detail": (30, "too many still"),
@@ -75,6 +76,7 @@ def addresses(house: House) -> dict[str, list[Any]]:
         **{name: [house.view] for name in ("saved-view-open", "saved-view-edit", "saved-view-remove")},
         "bulk-result": [house.bulk],
         "change-withdraw": [house.draft],
+        "endpoint-detail": [house.endpoint],
         "candidate-detail": [candidate],
         "candidate-map": [candidate, "main"],
         "release-detail": [release],

@@ -32,6 +32,7 @@ from partners.models import (
     Contact,
     DomainChange,
     DomainWatch,
+    Endpoint,
     Nexthop,
     NoticeTarget,
     OwnCertificate,
@@ -88,6 +89,11 @@ class House:
         return OwnCertificate.objects.select_related("certificate").latest("pk").certificate.sha256
 
     @property
+    def endpoint(self) -> int:
+        """A server of the busy channel."""
+        return Endpoint.objects.filter(nexthops__channel=self.busy.channel).earliest("pk").pk
+
+    @property
     def release(self) -> Release:
         """The newest release."""
         return Release.objects.latest("number")
@@ -118,7 +124,13 @@ def whole_house() -> House:
 def _views(owners: Sequence[User]) -> None:
     """Acts on many partners; saved views, the last of which its owner and approvers may change."""
     for number, owner in enumerate((*owners, owners[1])):
-        row = {"channel": Channel.objects.latest("pk").pk, "name": "Partner 1", "before": "", "after": "bank", "why": ""}
+        row = {
+            "channel": Channel.objects.latest("pk").pk,
+            "name": "Partner 1",
+            "before": "",
+            "after": "bank",
+            "why": "",
+        }
         BulkAct.objects.create(kind="tags", rows=[row] * 9, left=[row] * 9, by=owner, made_at=timezone.now())
         SavedView.objects.create(
             owner=owner, name=f"View {number}", parameters={"state": "violated"}, is_shared=True, made_at=timezone.now()
