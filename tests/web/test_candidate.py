@@ -12,7 +12,7 @@ from partners.reports.releases import release_list
 from tests.actions.facts import seen
 from tests.actions.people import person
 from tests.actions.watched import ask_dns
-from tests.web.candidate_world import LEAF, World, added, agreed, world
+from tests.web.candidate_world import LEAF, World, added, agreed, changed, world
 
 pytestmark = pytest.mark.django_db
 
@@ -272,6 +272,15 @@ def test_what_is_not_delivered_anyway_is_no_good_news(here: World) -> None:
 
     assert "mail to 1 nexthop waits or comes back either way" in text
     assert "keeps its mail" not in text
+
+
+def test_an_agreed_weakening_may_be_published(here: World) -> None:
+    """Its finding holds lines and no outcome; the page of what was agreed to comes as any."""
+    now, row = timezone.now(), here.second.changes.get()
+    candidate = cut([changed(row, by=here.eda, now=now, level="may", agreed="none")], by=here.eda, now=now)
+    agreed(candidate, here.bob, now=now)
+
+    assert "It may be published." in page(here.eda, "candidate-detail", candidate.pk)
 
 
 def test_a_published_candidate_asks_nobody(here: World) -> None:
