@@ -12,6 +12,18 @@ PAGES = {
             "/compliance/",
             "/compliance/?page=40",
             "/certificates/",
+            "/certificates/?sort=subject",
+            "/certificates/?sort=-issuer",
+            "/certificates/?view=all",
+            "/certificates/?q=p05",
+            "/certificates/?view=90&sort=issuer",
+            "/compliance/?state=violated",
+            "/compliance/?group=open",
+            "/compliance/?agreed=pin",
+            "/compliance/?effective=encrypted",
+            "/compliance/?within=30",
+            "/alerts/?shown=over",
+            "/settings/notices/",
             "/audit/",
             "/releases/",
             "/releases/1/",
@@ -26,6 +38,7 @@ PAGES = {
         )
     },
     "a partner's page": "/partners/{pk}/",
+    "a partner's edit": "/partners/{pk}/edit/",
 }
 WANTED = {
     "list / changelist": 0.5,
