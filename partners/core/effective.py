@@ -17,7 +17,7 @@ from partners.core.names import is_hostname, nexthop_domain, nexthop_port
 from partners.core.observation import HostFacts, NexthopFacts, TlsProfile
 from partners.core.offers import Unusable, allowed_versions, canonical_versions, exclusions, grade_rank
 from partners.core.outcome import JudgedPolicy
-from partners.core.relay import PostfixRelease, RelaySettings
+from partners.core.relay import OpensslRelease, PostfixRelease, RelaySettings
 from partners.core.sts import StsPolicy, sts_policy
 
 __all__ = ["EffectivePolicy", "nexthop_port", "profile_for", "resolve", "resolve_at"]
@@ -29,6 +29,10 @@ _USUAL_LISTS = {  # tls_medium_cipherlist and tls_high_cipherlist by default
     "aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH",
     "aNULL:-aNULL:HIGH:@STRENGTH",
 }
+_OLD_GONE_SINCE = OpensslRelease(
+    3, 1
+)  # gone at security level 1, before one range of versions is sought
+_OLD = {"TLSv1", "TLSv1.1"}
 _SERVERNAME_WORDS = {"nexthop", "hostname"}
 _NO_FALLBACK_SINCE = PostfixRelease(3, 9)
 _DANE = {SecurityLevel.DANE, SecurityLevel.DANE_ONLY}
@@ -96,6 +100,8 @@ def resolve(
             return EffectivePolicy(level, invalid="smtp_tls_servername is no host name")
     lists = (relay.tls_medium_cipherlist, relay.tls_high_cipherlist)
     protocols, ciphers, exclude, fault = _offer(_offered(level, policy, relay), level, relay.postfix, lists)
+    if level.must_match and relay.openssl >= _OLD_GONE_SINCE:
+        protocols = ":".join(word for word in protocols.split(":") if word not in _OLD) or protocols
     sts = sts_policy(policy, relay)
     of_level = _OF_LEVEL.get(level, _of_any_peer)(policy, level, sts, relay)
     return EffectivePolicy(
@@ -141,7 +147,7 @@ def _fallen_to_encrypt(plan: DanePlan, encrypt: EffectivePolicy, dane: Effective
     if not plan.base:
         return encrypt
     exclude = ":".join(filter(None, (dane.exclude, "aNULL")))
-    settled = replace(encrypt, protocols=dane.protocols, ciphers=dane.ciphers, fault=dane.fault)
+    settled = replace(encrypt, ciphers=dane.ciphers, fault=dane.fault)
     return replace(settled, names=plan.names, servername=plan.base, exclude=exclude)
 
 

@@ -136,4 +136,6 @@ CASES = (
            + naming.leaf.cert_fingerprint(), by_sni("other.example")),
     spoken("ssl-options", "tls_ssl_options = NO_TICKET", "verify", main_cf={"tls_ssl_options": "NO_TICKET"}),
     spoken("renegotiation", "tls_ssl_options = NO_RENEGOTIATION", "verify", main_cf={"tls_ssl_options": "NO_RENEGOTIATION"}),
+    *(Case(f"protocols-hole-{number}-{level}", f"versions with a gap at {level}: {words}", f"{level} protocols={words}")
+      for number, words in enumerate(("TLSv1:TLSv1.3", "TLSv1.1:TLSv1.3", "TLSv1:TLSv1.1:TLSv1.3", "TLSv1:TLSv1.2", "!TLSv1.2")) for level in ("encrypt", "verify")),
 )
