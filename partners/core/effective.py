@@ -29,9 +29,7 @@ _USUAL_LISTS = {  # tls_medium_cipherlist and tls_high_cipherlist by default
     "aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH",
     "aNULL:-aNULL:HIGH:@STRENGTH",
 }
-_OLD_GONE_SINCE = OpensslRelease(
-    3, 1
-)  # gone at security level 1, before one range of versions is sought
+_OLD_GONE_SINCE = OpensslRelease(3, 1)  # gone at security level 1, before one range of versions is sought
 _OLD = {"TLSv1", "TLSv1.1"}
 _SERVERNAME_WORDS = {"nexthop", "hostname"}
 _NO_FALLBACK_SINCE = PostfixRelease(3, 9)

@@ -1,6 +1,7 @@
 """One line of input: a message to a nexthop, through one smtp transport."""
 
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ TABLE_ROWS_MAX = 100_000
 HEADERS_MAX = 1000
 SECONDS_MAX = 10**9
 RELAYS_MAX = 256
+
+_LETTER = re.compile(r"(?<=[0-9])[a-z]{1,2}$", re.ASCII)  # of "1.1.1w": changes nothing that counts here
 
 _Asked = tuple[tuple[str, str, str, bytes | list[str] | None], ...]
 _Kept = tuple[RelaySettings, ParsedPolicy | Invalid | None]
@@ -177,7 +180,7 @@ def _postfix(fields: dict[str, Any]) -> PostfixRelease:
 def _openssl(fields: dict[str, Any]) -> OpensslRelease:
     text = _typed(fields, "openssl", str, str(DEBIAN_12[1]))
     try:
-        return OpensslRelease.parse(text)
+        return OpensslRelease.parse(_LETTER.sub("", text))
     except ValueError as cause:
         raise SettingsRefused(f'"openssl" {shown(text)}', "it is no release", "write 3.0.19") from cause
 
