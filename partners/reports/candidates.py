@@ -213,10 +213,10 @@ def _may_go(candidate: Candidate) -> tuple[str, str]:
 def _undelivered(candidate: Candidate) -> set[str]:
     """Return the nexthops of the findings to which no message would be delivered."""
     lost = {Delivery.DEFER.value, Delivery.BOUNCE.value}
-    outcomes = (
-        (one["nexthop"], one.get("after")) for one in candidate.findings
-    )  # of a weakening it is its line, or none
-    return {str(nexthop) for nexthop, after in outcomes if isinstance(after, dict) and after.get("delivery") in lost}
+    found = (
+        one for one in candidate.findings if isinstance(one.get("after"), dict)
+    )  # a weakening's is its line, or none
+    return {str(one["nexthop"]) for one in found if one["after"].get("delivery") in lost}
 
 
 def _blocked(rows: Sequence[FindingRow], counted: Sequence[Approval]) -> tuple[str, str]:
