@@ -134,7 +134,10 @@ def roll_back(request: HttpRequest, number: int) -> HttpResponse:
     losing = {whole(text) for text in request.POST.getlist("draft")}
     candidate = acts.roll_back(release, by=reader(request), now=timezone.now(), losing=losing)
     if losing:
-        messages.warning(request, _("Drafts were withdrawn for this. Tell their authors: the partner's page lets them take each up again."))
+        messages.warning(
+            request,
+            _("Drafts were withdrawn for this. Tell their authors: the partner's page lets them take each up again."),
+        )
     return redirect("candidate-detail", pk=candidate.pk)
 
 
