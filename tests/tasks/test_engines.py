@@ -4,7 +4,7 @@ import pytest
 
 from partners.core.errors import SettingsRefused
 from partners.tasks.engines import engine_from_settings, parse_port_map, parse_resolver
-from tlsportal.celery import BEAT_SCHEDULE, CONTROL_QUEUE, PROBE_QUEUE, app
+from tlsportal.celery import BEAT_SCHEDULE, CONTROL_QUEUE, PROBE_QUEUE, SLOW_QUEUE, app
 
 
 class TestResolver:
@@ -50,4 +50,4 @@ def test_beat_wakes_what_exists(entry):
     app.loader.import_default_modules()
 
     assert entry["task"] in app.tasks
-    assert entry["options"]["queue"] in {PROBE_QUEUE, CONTROL_QUEUE}
+    assert entry["options"]["queue"] in {PROBE_QUEUE, SLOW_QUEUE, CONTROL_QUEUE}
