@@ -5,15 +5,15 @@ from typing import Final
 
 from django.http import QueryDict
 from django.utils.functional import Promise
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from partners.models.saved_views import VIEW_PARAMETERS
 from partners.reports.listing import Chosen
 from partners.reports.saved_views import ViewRow
+from partners.web.queries import query_url
 
-__all__ = ["COLUMN_WORDS", "PARAMETER_WORDS", "chips", "chosen_of", "list_url", "told_view", "view_tabs"]
+__all__ = ["COLUMN_WORDS", "PARAMETER_WORDS", "chips", "chosen_of", "told_view", "view_tabs"]
 
 COLUMN_WORDS: Final[Mapping[str, Promise]] = {
     "level": gettext_lazy("Entry"),
@@ -48,11 +48,6 @@ def chosen_of(given: QueryDict) -> Chosen:
     return Chosen.of({**asked, "cols": ",".join(given.getlist("cols"))})
 
 
-def list_url(given: Mapping[str, str], **more: str) -> str:
-    """Return the query of the list with *more* in place of what was given; an empty text takes away."""
-    return "?" + urlencode({name: text for name, text in {**given, **more}.items() if text})
-
-
 def chips(chosen: Chosen) -> Iterator[dict[str, str]]:
     """Yield a chip for each filter beside the tabs, with the address that takes it away."""
     filters = {
@@ -64,7 +59,7 @@ def chips(chosen: Chosen) -> Iterator[dict[str, str]]:
     }
     for name, shown in filters.items():
         if shown:
-            url = list_url(chosen.parameters, **{name: ""})
+            url = query_url(chosen.parameters, **{name: ""})
             yield {"name": name, "label": str(PARAMETER_WORDS[name]), "value": shown, "url": url}
 
 

@@ -1,6 +1,7 @@
 """Alerts: the list, its table as CSV, and the two things a person does with one."""
 
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -19,6 +20,7 @@ from partners.core.errors import SettingsRefused
 from partners.models import Alert
 from partners.reports.alerts import SEVERITIES, SHOWN, SORTS, AlertFilter, AlertRow, alert_page, alert_rows
 from partners.web.access import door, reader
+from partners.web.queries import query_url, sort_head
 from partners.web.sheets import sheet
 
 __all__ = ["acknowledge_alert", "show", "snooze_alert", "table"]
@@ -84,18 +86,14 @@ def _morning(text: str, alert: Alert) -> datetime:
 def _addresses(wanted: AlertFilter, counts: Any, now: datetime) -> dict[str, Any]:
     """Return the addresses of the tabs, heads, chips and pages."""
     given = wanted.parameters
-
-    def url(**more: str) -> str:
-        return "?" + urlencode({name: text for name, text in {**given, **more}.items() if text})
-
-    day = timezone.localdate(now)
+    url, day = partial(query_url, given), timezone.localdate(now)
     return {
         "wanted": wanted,
         "tabs": [
             {"word": word, "count": counts[name], "url": url(shown=name, alert=""), "on": wanted.shown == name}
             for name, word in SHOWN.items()
         ],
-        "heads": {name: _head(name, wanted, url) for name in SORTS},
+        "heads": {name: sort_head(name, wanted.sort, given) for name in SORTS},
         "severities": [(one.name.lower(), SEVERITIES[one]) for one in Severity],
         "previous_url": url(page=str(wanted.page - 1)) if wanted.page > 1 else "",
         "next_url": url(page=str(wanted.page + 1)),
@@ -103,12 +101,6 @@ def _addresses(wanted: AlertFilter, counts: Any, now: datetime) -> dict[str, Any
         "tomorrow": (day + timedelta(days=1)).isoformat(),
         "latest": (day + SNOOZE_LONGEST - timedelta(days=1)).isoformat(),
     }
-
-
-def _head(name: str, wanted: AlertFilter, url: Any) -> dict[str, str]:
-    current, backwards = wanted.sort.removeprefix("-") == name, wanted.sort.startswith("-")
-    word = f"-{name}" if current and not backwards else name
-    return {"url": url(sort=word), "sorted": ("descending" if backwards else "ascending") if current else ""}
 
 
 def _cells(row: AlertRow) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Servers that partners' mail goes to, who runs them, and each one's page. A partner never comes here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ from partners.reports.providers import (
     provider_page,
 )
 from partners.web.access import door, reader
+from partners.web.queries import query_url, sort_head
 from partners.web.sheets import sheet
 
 __all__ = ["show", "show_csv", "show_list", "show_providers", "show_providers_csv", "show_xlsx"]
@@ -59,11 +60,11 @@ def show_list(request: HttpRequest) -> HttpResponse:
         "here": HERE,
         "views": list(_views(wanted)),
         "chips": list(_chips(wanted)),
-        "heads": {name: _sorted(name, wanted) for name in SORTS},
+        "heads": {name: sort_head(name, wanted.sort, given) for name in SORTS},
         "hidden": {name: text for name, text in given.items() if name != "q"},
         "csv_query": urlencode(given),
-        "previous_url": _url(given, before=page.previous_key) if page.previous_key else "",
-        "next_url": _url(given, after=page.next_key) if page.next_key else "",
+        "previous_url": query_url(given, before=page.previous_key) if page.previous_key else "",
+        "next_url": query_url(given, after=page.next_key) if page.next_key else "",
     }
     return render(request, "partners/endpoint_list.html", context)
 
@@ -117,11 +118,11 @@ def show_providers(request: HttpRequest) -> HttpResponse:
         "query": query,
         "sort": given.get("sort", ""),
         "csv_query": urlencode(given),
-        "sort_url": _url(given, sort="" if backwards else "-provider"),
+        "sort_url": query_url(given, sort="" if backwards else "-provider"),
         "sorted": "descending" if backwards else "ascending",
-        "without_query": _url(given, q=""),
-        "first_url": _url(given) if after else "",
-        "next_url": _url(given, after=page.next_key) if page.next_key else "",
+        "without_query": query_url(given, q=""),
+        "first_url": query_url(given) if after else "",
+        "next_url": query_url(given, after=page.next_key) if page.next_key else "",
     }
     return render(request, "partners/provider_list.html", context)
 
@@ -140,15 +141,10 @@ def _asked(request: HttpRequest) -> tuple[str, str, bool]:
     return query, request.GET.get("after", "").replace("\0", "")[:253], request.GET.get("sort", "") == "-provider"
 
 
-def _url(given: Mapping[str, str], **more: str) -> str:
-    """Return the address of the list with *more* in place of what was given; an empty text takes away."""
-    return "?" + urlencode({name: text for name, text in {**given, **more}.items() if text})
-
-
 def _views(wanted: EndpointFilter) -> Iterator[dict[str, Any]]:
     words = {"": _("All"), "failing": _("Without an answer"), "shown": _("Seen"), "untried": _("Not tried yet")}
     for state, word in words.items():
-        yield {"label": word, "url": _url(wanted.parameters, state=state), "on": wanted.state == state}
+        yield {"label": word, "url": query_url(wanted.parameters, state=state), "on": wanted.state == state}
 
 
 def _chips(wanted: EndpointFilter) -> Iterator[dict[str, str]]:
@@ -160,13 +156,7 @@ def _chips(wanted: EndpointFilter) -> Iterator[dict[str, str]]:
     )
     for name, label, shown in filters:
         if shown:
-            yield {"label": label, "value": shown, "url": _url(wanted.parameters, **{name: ""})}
-
-
-def _sorted(name: str, wanted: EndpointFilter) -> dict[str, str]:
-    """Return the address that sorts by *name*, the other way round where the list is sorted so already."""
-    order = {name: "ascending", f"-{name}": "descending"}.get(wanted.sort, "")
-    return {"url": _url(wanted.parameters, sort=f"-{name}" if wanted.sort == name else name), "sorted": order}
+            yield {"label": label, "value": shown, "url": query_url(wanted.parameters, **{name: ""})}
 
 
 def _typed(row: EndpointRow) -> tuple[Cell, ...]:

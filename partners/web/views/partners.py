@@ -36,7 +36,8 @@ from partners.reports.saved_views import view_rows
 from partners.reports.shown import PinRow, chain_rows, matrix, pin_rows, second_of, shown_at
 from partners.reports.watching import look_state
 from partners.web.access import door, reader
-from partners.web.listed import COLUMN_WORDS, chips, chosen_of, list_url, view_tabs
+from partners.web.listed import COLUMN_WORDS, chips, chosen_of, view_tabs
+from partners.web.queries import query_url
 from partners.web.rows import worded_rows
 from partners.web.sheets import sheet
 from partners.web.ways import ways_out
@@ -177,8 +178,8 @@ def _list_context(found: PartnerList, chosen: Chosen, now: datetime) -> dict[str
         "views": [_view(word, found.counts.get(word, found.everything), chosen) for word in ("", *HARM)],
         "chips": list(chips(chosen)),
         "heads": {name: _sorted(name, chosen) for name in SORTS},
-        "previous_url": list_url(given, before=found.previous_key) if found.previous_key else "",
-        "next_url": list_url(given, after=found.next_key) if found.next_key else "",
+        "previous_url": query_url(given, before=found.previous_key) if found.previous_key else "",
+        "next_url": query_url(given, after=found.next_key) if found.next_key else "",
         "csv_query": urlencode(given),
         "levels": [level.value for level in SecurityLevel],
         "protections": [one.value for one in Protection],
@@ -193,7 +194,7 @@ def _view(state: str, count: int, chosen: Chosen) -> dict[str, object]:
     return {
         "state": state,
         "count": count,
-        "url": list_url(chosen.parameters, state=state),
+        "url": query_url(chosen.parameters, state=state),
         "on": chosen.state == state,
     }
 
@@ -204,7 +205,7 @@ def _sorted(name: str, chosen: Chosen) -> dict[str, str]:
     backwards = chosen.sort.startswith("-")
     word = f"-{name}" if (current and not backwards) or (not current and name == "seen") else name
     state = ("descending" if backwards == (name != "harm") else "ascending") if current else ""
-    return {"url": list_url(chosen.parameters, sort=word), "sorted": state}
+    return {"url": query_url(chosen.parameters, sort=word), "sorted": state}
 
 
 def _places(chosen: Chosen) -> list[int]:

@@ -15,7 +15,8 @@ from partners.models import SavedView
 from partners.reports.saved_views import ViewRow, view_row, view_rows, views_of
 from partners.web.access import door, reader
 from partners.web.forms.saved_views import SavedViewForm
-from partners.web.listed import PARAMETER_WORDS, chosen_of, list_url, told_view
+from partners.web.listed import PARAMETER_WORDS, chosen_of, told_view
+from partners.web.queries import query_url
 
 __all__ = ["edit", "open_view", "remove", "save", "set_first", "show_list"]
 
@@ -55,8 +56,8 @@ def save(request: HttpRequest) -> HttpResponse:
             form.add_error("name", refusal.told_in(_))
         else:
             messages.success(request, _("The view “%s” is saved.") % view.name)
-            return redirect(reverse("partner-list") + list_url(chosen.parameters))
-    context = {"form": form, "words": told_view(chosen.parameters), "query": list_url(chosen.parameters)}
+            return redirect(reverse("partner-list") + query_url(chosen.parameters))
+    context = {"form": form, "words": told_view(chosen.parameters), "query": query_url(chosen.parameters)}
     return render(request, "partners/saved_view_form.html", context, status=422 if form.errors else 200)
 
 
@@ -69,7 +70,7 @@ def open_view(request: HttpRequest, pk: int) -> HttpResponse:
         gone = ", ".join(str(PARAMETER_WORDS.get(name, name)) for name in row.lost)
         text = _("The view “%(name)s” asked for something that there is no more (%(gone)s); the rest of it is shown.")
         messages.warning(request, text % {"name": row.name, "gone": gone})
-    return redirect(reverse("partner-list") + list_url(row.parameters))
+    return redirect(reverse("partner-list") + query_url(row.parameters))
 
 
 @require_http_methods(_METHODS)

@@ -1,6 +1,5 @@
 """Places that are looked from: their tokens are made here, shown once, and revoked."""
 
-from collections.abc import Mapping
 from datetime import UTC
 from typing import Final
 
@@ -20,6 +19,7 @@ from partners.actions.vantages import make_vantage_token, revoke_vantage_token
 from partners.models import VantageToken
 from partners.reports.vantages import SORTS, VantageFilter, VantageLine, vantage_lines
 from partners.web.access import door, reader
+from partners.web.queries import query_url, sort_head
 from partners.web.sheets import sheet
 
 __all__ = ["make", "revoke", "show", "table"]
@@ -70,9 +70,9 @@ def _page(request: HttpRequest, made: dict[str, str] | None = None) -> HttpRespo
         "lines": vantage_lines(wanted, now=timezone.now()),
         "wanted": wanted,
         "query": urlencode(given),
-        "heads": {name: _head(name, wanted, given) for name in SORTS},
-        "views": {view: "?" + urlencode({**given, "view": view}) for view in ("used", "all")},
-        "without_query": "?" + urlencode({**given, "q": ""}),
+        "heads": {name: sort_head(name, wanted.sort, given) for name in SORTS},
+        "views": {view: query_url(given, view=view) for view in ("used", "all")},
+        "without_query": query_url(given, q=""),
         "may_approve": may_approve(reader(request)),
         "made": made,
         "command": f"tlsportal-probe --portal {settings.PORTAL_URL} --token-file /etc/tlsportal/token",
@@ -80,12 +80,6 @@ def _page(request: HttpRequest, made: dict[str, str] | None = None) -> HttpRespo
         "in_the_clear": not settings.PORTAL_URL.startswith("https://"),
     }
     return render(request, "partners/vantage_list.html", context)
-
-
-def _head(name: str, wanted: VantageFilter, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the link of a head cell, and how the table is sorted by it now."""
-    order = {name: "ascending", f"-{name}": "descending"}.get(wanted.sort, "")
-    return {"url": "?" + urlencode({**given, "sort": f"-{name}" if wanted.sort == name else name}), "sorted": order}
 
 
 def _cells(line: VantageLine) -> tuple[str, ...]:
