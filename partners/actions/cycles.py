@@ -13,11 +13,11 @@ from django.db.models import F, Q
 
 from partners.core.observation import NotMeasured, NotMeasuredCause, PeerFacts
 from partners.models import Cycle, RoundRow
+from partners.models.rounds import SILENT_AFTER
 
-__all__ = ["ROUNDS_KEPT", "SILENT_AFTER", "RoundTally", "end_visit", "forget_rounds", "note_cycle", "tell_round"]
+__all__ = ["ROUNDS_KEPT", "RoundTally", "end_visit", "forget_rounds", "note_cycle", "tell_round"]
 __all__ += ["tell_visit"]
 
-SILENT_AFTER: Final = timedelta(seconds=60)  # a round that gave no sign for so long is not running any more
 SPELL_LONGEST: Final = timedelta(minutes=3)  # as a round of our own workers
 ROUNDS_KEPT: Final = timedelta(days=2)
 _TOLD_MAX: Final = 8  # sessions of each kind

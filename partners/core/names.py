@@ -29,6 +29,7 @@ __all__ = [
     "lookup_keys",
     "nexthop_domain",
     "nexthop_port",
+    "place_text",
     "shown",
     "table_key",
     "to_ascii",
@@ -392,3 +393,8 @@ def _host(host: str, subject: str) -> str:
         raise NameRefused(subject, _("a name of digits alone is no host name"), _("an address stands in brackets"))
     cause = fill(_("Postfix takes letters, digits, '_' and '-' within a label, and nothing else"))
     raise NameRefused(subject, cause, _SPELLING)
+
+
+def place_text(target: str, port: int) -> str:
+    """Return address or host with its port as one writes them: an IPv6 address in brackets."""
+    return f"[{target}]:{port}" if ":" in target else f"{target}:{port}"

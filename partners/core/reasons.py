@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from partners.core.errors import NameRefused
-from partners.core.names import Nexthop, NexthopKind
+from partners.core.names import Nexthop, NexthopKind, place_text
 
 __all__ = ["REASON_TEXTS", "SOURCES", "Reason", "ReasonText", "command_by_hand"]
 
@@ -323,7 +323,7 @@ def command_by_hand(
     if any(word.startswith("-") for word in (nexthop, name, mx_host, target, digest)):
         return ""
     return template.format(
-        peer=shlex.quote(f"[{target}]:{port}" if ":" in target else f"{target}:{port}"),
+        peer=shlex.quote(place_text(target, port)),
         mx_host=shlex.quote(mx_host or target),
         name=shlex.quote(name),
         rtype=rtype,

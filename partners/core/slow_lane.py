@@ -29,9 +29,7 @@ __all__ = [
 TIMEOUTS_TO_ENTER: Final = 2  # in a row
 QUICK_TO_LEAVE: Final = 3  # in a row: one that is slow now and then would be unknown each time it is
 QUICK: Final = timedelta(seconds=15)  # a whole session; no wait of the fast lane is shorter, so none would have ended
-SLOW_SESSION: Final = timedelta(
-    minutes=15
-)  # in all: a peer that uses up Postfix's patience at each step is no mail server
+SLOW_SESSION: Final = timedelta(minutes=15)  # in all: who uses up Postfix's patience at each step is no mail server
 HELD_LONGEST: Final = timedelta(minutes=40)  # an address with two TLS profiles: one session after the other
 TIMEOUTS: Final = frozenset({NotMeasuredCause.CONNECT_TIMEOUT.value, NotMeasuredCause.TIMEOUT.value})
 

@@ -1,11 +1,16 @@
 """How far each round of the watch is, kept by whoever runs it: what the page of the running cycle reads."""
 
+from datetime import timedelta
+from typing import Final
+
 from django.db import models
 from django.db.models import Q
 
 from partners.core.vantage import HERE
 
-__all__ = ["RoundRow"]
+__all__ = ["SILENT_AFTER", "RoundRow"]
+
+SILENT_AFTER: Final = timedelta(seconds=60)  # a round that gave no sign for so long is not running any more
 
 
 class RoundRow(models.Model):

@@ -213,9 +213,8 @@ def _may_go(candidate: Candidate) -> tuple[str, str]:
 def _undelivered(candidate: Candidate) -> set[str]:
     """Return the nexthops of the findings to which no message would be delivered."""
     lost = {Delivery.DEFER.value, Delivery.BOUNCE.value}
-    found = (
-        one for one in candidate.findings if isinstance(one.get("after"), dict)
-    )  # a weakening's is its line, or none
+    # Of a weakening "after" is its line, or none.
+    found = (one for one in candidate.findings if isinstance(one.get("after"), dict))
     return {str(one["nexthop"]) for one in found if one["after"].get("delivery") in lost}
 
 

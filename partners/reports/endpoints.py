@@ -9,10 +9,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 
 from partners.core.facts_json import profile_key
+from partners.core.names import place_text
 from partners.core.observation import PERMISSIVE
 from partners.models import ChainLink, DnsSighting, Endpoint, Sighting, StandingWords
 from partners.models.standings import HARM
@@ -21,7 +22,7 @@ from partners.reports.places import Place, Segment, neighbours
 from partners.reports.sentences import team_sentence
 
 __all__ = ["COUNTED", "SORTS", "STATES", "EndpointFilter", "EndpointPage", "EndpointRow", "endpoint_page"]
-__all__ += ["Tie", "by_harm", "endpoint_row", "every_endpoint", "in_use", "states_of"]
+__all__ += ["Tie", "by_harm", "endpoint_row", "every_endpoint", "in_use", "leaves_of", "states_of"]
 
 PAGE_ROWS: Final = 50
 COUNTED: Final = 1000  # what is found is counted up to here
@@ -96,7 +97,7 @@ class EndpointRow:
     @property
     def place(self) -> str:
         """Address and port as one writes them: an IPv6 address in brackets."""
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        return place_text(self.address, self.port)
 
     @property
     def seen_from(self) -> str:
@@ -187,6 +188,14 @@ def states_of(key: str, values: Collection[Any]) -> dict[Any, Counter[str]]:
     return found
 
 
+def leaves_of(observations: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Return subject, issuer, not_after and sha256 of the leaf that each of *observations* holds; one query."""
+    leaves = ChainLink.objects.filter(observation__in=observations, position=0)
+    names = ("subject", "issuer", "not_after", "sha256")
+    rows = leaves.values_list("observation_id", *(f"certificate__{name}" for name in names))
+    return {pk: dict(zip(names, values, strict=True)) for pk, *values in rows}
+
+
 def by_harm(states: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
     """Return *states* worst first, those that somebody is in."""
     return tuple((state, states[state]) for state in HARM if states.get(state))
@@ -270,16 +279,7 @@ def _shown(pks: Collection[int]) -> dict[int, dict[str, Any]]:
         tls=KeyTextTransform("version", KeyTransform("tls", "observation__facts")),
     )
     found: dict[int, dict[str, Any]] = {row["endpoint_id"]: dict(row) for row in rows}
-    leaves = ChainLink.objects.filter(observation__in={row["observation_id"] for row in found.values()}, position=0)
-    named: dict[int, dict[str, Any]] = {
-        one["observation_id"]: dict(one)
-        for one in leaves.values(
-            "observation_id",
-            subject=F("certificate__subject"),
-            issuer=F("certificate__issuer"),
-            not_after=F("certificate__not_after"),
-        )
-    }
+    named = leaves_of({row["observation_id"] for row in found.values()})
     return {pk: {**row, **named.get(int(row["observation_id"]), {})} for pk, row in found.items()}
 
 

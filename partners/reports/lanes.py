@@ -8,6 +8,7 @@ from django.utils.formats import number_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
+from partners.core.names import place_text
 from partners.core.vantage import HERE
 from partners.models import RoundRow
 from partners.reports.sentences import team_sentence
@@ -111,7 +112,7 @@ class Slow:
     @property
     def place(self) -> str:
         """Address and port as one writes them: an IPv6 address in brackets."""
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        return place_text(self.address, self.port)
 
     @property
     def took(self) -> str:

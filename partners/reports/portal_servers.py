@@ -22,7 +22,7 @@ from partners.core.observation import NexthopFacts, PeerFacts
 from partners.core.outcome import Delivery
 from partners.core.reasons import Reason, command_by_hand
 from partners.models import Channel, DnsSighting, Endpoint, Pin, Sighting, VerdictRow
-from partners.reports.second_leaves import SEEN_TWICE, SecondLeaf, note_second, own_second_leaves
+from partners.reports.second_leaves import SEEN_TWICE, SecondLeaf, note_second, own_second_leaves, pinned_digests
 from partners.reports.sentences import partner_sentence, reason_of
 
 __all__ = ["Leaf", "Seen", "ServerRow", "pin_of", "second_of", "seen_of", "server_rows"]
@@ -107,9 +107,7 @@ def seen_of(channel: Channel) -> tuple[Seen, ...]:
 def second_of(seen: Sequence[Seen], channel: Channel, pins: Sequence[Pin]) -> tuple[SecondLeaf, ...]:
     """Return the second certificates of the servers *seen*, in the partner's words."""
     others = {f"{row.mx_host} [{row.address}]": row.second for row in seen if row.second}
-    accepted = [digest for pin in pins if pin.state in _ACCEPTED for digest in pin.digests.values()]
-    own = channel.match.split() if channel.level == "fingerprint" else []
-    return own_second_leaves(others, [*own, *accepted])
+    return own_second_leaves(others, pinned_digests(channel, pins))
 
 
 def pin_of(leaf: Leaf | None, pins: Sequence[Pin]) -> Pin | None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Q
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 
-from partners.models import ChainLink, Endpoint, Sighting, Standing
-from partners.reports.endpoints import Tie, by_harm, in_use, states_of
+from partners.models import Sighting, Standing
+from partners.reports.endpoints import Tie, by_harm, in_use, leaves_of, states_of
 from partners.reports.headline import short_cause
 from partners.reports.sentences import team_sentence
 
@@ -95,7 +95,7 @@ def finding_words(cause: str) -> str:
 
 def partners_of(endpoint: int) -> list[Mapping[str, Any]]:
     """Return the partners that hang on *endpoint*, worst first, up to PARTNERS_SHOWN."""
-    used = Endpoint.nexthops.through.objects.filter(endpoint=endpoint).values("nexthop__channel")
+    used = Tie.objects.filter(endpoint=endpoint).values("nexthop__channel")
     rows = Standing.objects.filter(channel__in=used).order_by("harm_rank", "folded", "pk")
     return list(rows.values("pk", "name", "key", "state", "cause", "level", "delivery", "tls_status")[:PARTNERS_SHOWN])
 
@@ -110,17 +110,7 @@ def past_of(endpoint: int) -> tuple[PastRow, ...]:
             tls=KeyTextTransform("version", KeyTransform("tls", "observation__facts")),
         )[:_PAST_SHOWN]
     )  # fmt: skip
-    leaves = ChainLink.objects.filter(observation__in={row["observation_id"] for row in rows}, position=0)
-    named: dict[int, dict[str, Any]] = {
-        one["observation_id"]: {name: value for name, value in one.items() if name != "observation_id"}
-        for one in leaves.values(
-            "observation_id",
-            subject=F("certificate__subject"),
-            issuer=F("certificate__issuer"),
-            not_after=F("certificate__not_after"),
-            sha256=F("certificate__sha256"),
-        )
-    }
+    named = leaves_of({row["observation_id"] for row in rows})
     none: dict[str, Any] = {"subject": "", "issuer": "", "not_after": None, "sha256": ""}
     return tuple(
         PastRow(

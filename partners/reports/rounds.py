@@ -12,12 +12,12 @@ from django.db.models import Count, Min, Q, QuerySet, Subquery
 
 from partners.core.vantage import HERE
 from partners.models import Address, Cycle, Endpoint, Nexthop, RelayGroup, RoundRow, VantageToken
+from partners.models.rounds import SILENT_AFTER
 from partners.reports.lanes import DNS, Failing, LaneRow, RoundLine, Slow, lane_word, span_words, vantage_word
 
 __all__ = ["COUNTED", "SORTS", "RoundFilter", "WatchNow", "round_lines", "watch_now"]
 
 COUNTED: Final = 10_000  # due rows of a lane are counted up to here
-ALIVE: Final = timedelta(seconds=60)  # a round that gave no sign for so long is not running any more
 SPAN: Final = timedelta(minutes=15)  # the rate is that of the rounds of so long
 NOBODY_AFTER: Final = timedelta(minutes=5)  # due for so long while nobody is at work: nobody is going to come
 _READ: Final = 400  # rounds looked through
@@ -122,7 +122,7 @@ class WatchNow:
 
 
 def watch_now(wanted: RoundFilter, *, now: datetime) -> WatchNow:
-    """Return how the watch stands, in nine queries and one more for each vantage elsewhere."""
+    """Return how the watch stands, in ten queries and two more for each vantage elsewhere."""
     rows = list(RoundRow.objects.filter(begun_at__gt=now - SPAN).order_by("-begun_at")[:_READ])
     running = [row for row in rows if _runs(row, now)]
     vantages = _vantages(rows)
@@ -149,7 +149,7 @@ def watch_now(wanted: RoundFilter, *, now: datetime) -> WatchNow:
 
 def round_lines(wanted: RoundFilter, *, now: datetime) -> list[RoundLine]:
     """Return the rounds that are over and asked for, in order; one query, of at most _READ of the newest."""
-    rows = RoundRow.objects.filter(Q(finished_at__isnull=False) | Q(moved_at__lt=now - ALIVE))
+    rows = RoundRow.objects.filter(Q(finished_at__isnull=False) | Q(moved_at__lt=now - SILENT_AFTER))
     rows = rows.filter(lane=wanted.lane) if wanted.lane else rows
     rows = rows.filter(vantage=wanted.vantage) if wanted.vantage else rows
     lines = [_line(row) for row in rows.order_by("-begun_at", "-pk")[:_READ]]
@@ -159,7 +159,7 @@ def round_lines(wanted: RoundFilter, *, now: datetime) -> list[RoundLine]:
 
 
 def _runs(row: RoundRow, now: datetime) -> bool:
-    return row.finished_at is None and row.moved_at > now - ALIVE
+    return row.finished_at is None and row.moved_at > now - SILENT_AFTER
 
 
 def _vantages(rows: Iterable[RoundRow]) -> tuple[str, ...]:

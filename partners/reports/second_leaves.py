@@ -1,6 +1,6 @@
 """The second certificates that servers keep beside the one that Postfix is shown, and whether they are pinned."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,10 +12,12 @@ from partners.core.certificates import CertificateFacts, cert_fingerprint, certi
 from partners.core.errors import CertificateRefused
 from partners.core.facts_json import profile_key
 from partners.core.grammar import digest_of
+from partners.core.levels import SecurityLevel
 from partners.core.observation import PERMISSIVE, PeerFacts
 from partners.core.second_look import RSA, kind_of_leaf, other_leaf
+from partners.models import Channel, Pin
 
-__all__ = ["SEEN_TWICE", "SecondLeaf", "note_second", "own_second_leaves", "second_leaves"]
+__all__ = ["SEEN_TWICE", "SecondLeaf", "note_second", "own_second_leaves", "pinned_digests", "second_leaves"]
 
 # The sightings of the plain client and those of second looks, in one query.
 SEEN_TWICE: Final = Q(endpoint__profile_key=profile_key(PERMISSIVE)) | Q(endpoint__profile__has_key="leaf_key")
@@ -33,6 +35,13 @@ class SecondLeaf:
     text: str
     state: str
     is_pinned: bool
+
+
+def pinned_digests(channel: Channel, pins: Iterable[Pin]) -> list[str]:
+    """Return the fingerprints that *channel* takes: of its own match=, and of those of *pins* that were accepted."""
+    own = channel.match.split() if channel.level == SecurityLevel.FINGERPRINT.value else []
+    accepted = {Pin.State.ACTIVE, Pin.State.STAGED}
+    return [*own, *(digest for pin in pins if pin.state in accepted for digest in pin.digests.values())]
 
 
 def note_second(found: dict[Any, bytes], place: object, facts: PeerFacts) -> bool:

@@ -19,7 +19,7 @@ from partners.models import Channel, Pin, Sighting
 from partners.reports.findings import outcome_state, outcome_word
 from partners.reports.headline import short_cause
 from partners.reports.partners import HostRow
-from partners.reports.second_leaves import SEEN_TWICE, SecondLeaf, note_second, second_leaves
+from partners.reports.second_leaves import SEEN_TWICE, SecondLeaf, note_second, pinned_digests, second_leaves
 
 __all__ = [
     "AddressRow",
@@ -136,9 +136,7 @@ def second_of(
     """Return the second certificates of the servers of *channel*."""
     names = {(row.address, row.port): row.mx_host for row in hosts}
     others = {f"{names.get(place, '')}[{place[0]}]": one.second for place, one in shown.items() if one.second}
-    accepted = [digest for row in pins if row.pin.state in _ACCEPTED for digest in row.pin.digests.values()]
-    own = channel.match.split() if channel.level == "fingerprint" else []
-    return second_leaves(others, [*own, *accepted])
+    return second_leaves(others, pinned_digests(channel, [row.pin for row in pins]))
 
 
 def pin_rows(channel: Channel, pins: Iterable[Pin]) -> tuple[PinRow, ...]:

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from partners.actions.cycles import ROUNDS_KEPT, SILENT_AFTER, RoundTally, end_visit, forget_rounds, tell_round
+from partners.actions.cycles import ROUNDS_KEPT, RoundTally, end_visit, forget_rounds, tell_round
 from partners.actions.cycles import tell_visit as visit
 from partners.core.observation import PERMISSIVE, NotMeasured, NotMeasuredCause, PeerFacts, Stage, TlsFacts
 from partners.models import RoundRow
+from partners.models.rounds import SILENT_AFTER
 from tests.actions.people import NOON
 
 pytestmark = pytest.mark.django_db

@@ -1,6 +1,6 @@
 """Every page of the URL conf costs few queries, in a house where each list has several rows (whole_house.py).
 
-A new page is walked by itself. One whose address has parts needs a row in ADDRESSES; one that costs more than the
+A new page is walked by itself. One whose address has parts needs a row in addresses(); one that costs more than the
 budget joins, prefetches or reads a kept row instead of asking once a row.
 """
 

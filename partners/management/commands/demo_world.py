@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from partners.core.errors import PortalError
+from partners.core.names import place_text
 from partners.management.demo.answers import SMTP_PORT, Names, serve_names
 from partners.management.demo.cast import SERVERS, TURNS
 from partners.management.demo.filling import fill, is_filled, look_again
@@ -54,7 +55,9 @@ class Command(BaseCommand):
 def _environment() -> list[str]:
     """Return what all children of `up` have to know; nothing of it outlives this start."""
     servers = _servers(has_six=_has_six())
-    ports = [f"{_socket(one.address, SMTP_PORT)}={_socket(one.address, _free_port(one.address))}" for one in servers]
+    ports = [
+        f"{place_text(one.address, SMTP_PORT)}={place_text(one.address, _free_port(one.address))}" for one in servers
+    ]
     return [
         f"TLSPORTAL_PROBE_NETWORKS={NETWORKS}",
         f"TLSPORTAL_PROBE_PORT_MAP={','.join(ports)}",
@@ -76,10 +79,6 @@ def _has_six() -> bool:
         return bool(_free_port(SIX))
     except OSError:
         return False
-
-
-def _socket(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _free_port(address: str) -> int:

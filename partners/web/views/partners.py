@@ -18,7 +18,7 @@ from partners.actions.whatif import Ground, ground_of, what_if
 from partners.core.levels import Protection, SecurityLevel
 from partners.core.relay import RelaySettings
 from partners.documents.workbook import Cell, workbook
-from partners.models import Channel, Membership
+from partners.models import Membership
 from partners.reports.alerts import alerts_of
 from partners.reports.compared import compared
 from partners.reports.domains import domain_rows
@@ -129,7 +129,7 @@ def _page_context(page: ChannelPage, ground: Ground, now: datetime) -> dict[str,
         "release": release,
         "legend": _legend(pins),
         "draft": _draft(ground, lines, letters, now),
-        "entries": journal(page, Prospects(page, seen, lambda: _within_reach(channel, now), now)),
+        "entries": journal(page, Prospects(page, seen, lambda: _within_reach(page, ground, now), now)),
         "contacts": contacts,
         "contact": contacts[0] if contacts else None,
         "members": [name_of(one.user) for one in members],
@@ -139,9 +139,9 @@ def _page_context(page: ChannelPage, ground: Ground, now: datetime) -> dict[str,
     }
 
 
-def _within_reach(channel: Channel, now: datetime) -> list[str]:
-    """Return the levels at which every address of *channel* would take the mail, on every relay group."""
-    return [one.level for one in proposals(channel, now=now) if one.possible]
+def _within_reach(page: ChannelPage, ground: Ground, now: datetime) -> list[str]:
+    """Return the levels at which every address of the channel would take the mail, on every relay group."""
+    return [one.level for one in proposals(page.channel, now=now, ground=ground) if one.possible]
 
 
 def _digest(ground: Ground) -> str:
