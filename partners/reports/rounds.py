@@ -22,6 +22,7 @@ SPAN: Final = timedelta(minutes=15)  # the rate is that of the rounds of so long
 NOBODY_AFTER: Final = timedelta(minutes=5)  # due for so long while nobody is at work: nobody is going to come
 _READ: Final = 400  # rounds looked through
 _SHOWN: Final = 8
+_SLOW_MS: Final = 1000  # what took less is not worth a line
 _ROWS: Final = 25
 SORTS: Final = ("begun", "took", "servers")
 
@@ -275,9 +276,9 @@ def _line(row: RoundRow) -> RoundLine:
 
 
 def _slow(rows: Iterable[RoundRow]) -> tuple[Slow, ...]:
-    """Return the slowest sessions of *rows*, one of each address and port."""
+    """Return the slowest sessions of *rows* that took a second or more, one of each address and port."""
     worst: dict[tuple[str, int], Slow] = {}
-    told = [one for row in rows for one in row.slowest]
+    told = [one for row in rows for one in row.slowest if int(one["ms"]) >= _SLOW_MS]
     for one in sorted(told, key=lambda session: -int(session["ms"])):
         place = (str(one["address"]), int(one["port"]))
         worst.setdefault(place, Slow(*place, seconds=one["ms"] / 1000, cause=str(one["cause"])))

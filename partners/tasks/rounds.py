@@ -92,6 +92,7 @@ class Round:
 
     only: the nexthops it is about, by primary key. asked: only those that somebody asked for, and their addresses.
     is_slow: the slow lane: nothing is looked up, and it is waited as long as the relays wait.
+    is_told: whether the page of the running watch is to show it; a round that plays another time is none of it.
     longest: after that nothing more is claimed.
     stops: asked now and then; once it says yes, what runs is cancelled and every lease is given back.
     """
@@ -99,6 +100,7 @@ class Round:
     only: Collection[int] | None = None
     asked: bool = False
     is_slow: bool = False
+    is_told: bool = True
     longest: timedelta | None = None
     tell: Tell = _silent
     stops: Callable[[], bool] = is_stopping
@@ -116,7 +118,7 @@ class Round:
     def __post_init__(self) -> None:
         """Let somebody tell how far it is."""
         lane = "slow" if self.is_slow else "asked" if self.asked else "due"
-        self._teller = Teller(lane, self.clock)
+        self._teller = Teller(lane, self.clock, is_told=self.is_told)
         self._is_looking_up = not self.is_slow
 
     def run(self) -> Counts:

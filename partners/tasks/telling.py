@@ -25,6 +25,7 @@ class Teller:
 
     lane: str
     clock: Callable[[], datetime]
+    is_told: bool = True
     tally: RoundTally = field(default_factory=RoundTally)
     is_at_work: bool = False
     _begun_at: datetime | None = None
@@ -44,7 +45,7 @@ class Teller:
 
     def tell(self, *, is_over: bool = False) -> None:
         """Keep how far the round is."""
-        if not self.is_at_work or self._begun_at is None:
+        if not self.is_told or self._begun_at is None:
             return
         try:
             self._pk = tell_round(

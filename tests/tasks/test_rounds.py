@@ -45,6 +45,16 @@ def test_a_round_with_work_leaves_its_row():
     assert kept.finished_at is not None
 
 
+def test_a_round_of_another_time_leaves_no_row():
+    """What the demo invents of last month was no round of the watch, and no pace is taken from it."""
+    row = watched("nowhere.invalid")
+    row.__class__.objects.update(due_at="2001-01-01T00:00Z")
+
+    assert Round(is_told=False, stops=lambda: False).run().nexthops == 1
+
+    assert not RoundRow.objects.exists()
+
+
 def test_a_round_whose_row_cannot_be_kept_goes_on(monkeypatch):
     """What is told is of less worth than what is done."""
     row = watched("nowhere.invalid")

@@ -210,4 +210,4 @@ def _look(*, now: datetime) -> None:
     """Probe all keys in the foreground, with clocks that say *now*."""
     rows: Collection[int] = list(Nexthop.objects.values_list("pk", flat=True))
     make_due(rows, origin=ORIGIN, now=now)
-    Round(only=rows, clock=lambda: now, engine=engine_from_settings(clock=lambda: now)).run()
+    Round(only=rows, is_told=False, clock=lambda: now, engine=engine_from_settings(clock=lambda: now)).run()

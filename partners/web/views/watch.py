@@ -58,7 +58,9 @@ def probe(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for a look at one server, on behalf of all partners that hang on it."""
     endpoint = get_object_or_404(Endpoint.objects.select_related("address"), pk=pk)
     ask_endpoint(endpoint, by=reader(request), now=timezone.now())
-    messages.success(request, _("%s is looked at now.") % endpoint.address)
+    messages.success(
+        request, _("A look at %s is asked for; an address that asked for rest keeps it.") % endpoint.address
+    )
     return redirect("watch")
 
 
