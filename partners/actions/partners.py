@@ -253,7 +253,7 @@ def demand_agreed(before: Snapshot, after: Snapshot) -> None:
     if after["lowered_until"]:
         return
     if falls_below(Protection(after["agreed"]), SecurityLevel(before["level"]), SecurityLevel(after["level"])):
-        cause = _("level %(level)s is below what was agreed (%(agreed)s), and would be so without an end")
+        cause = _("%(level)s is below what was agreed (%(agreed)s), and would be so without an end")
         raise RefusedInput(
             "level",
             cause % {"level": after["level"], "agreed": _(Protection(after["agreed"]).word)},
